@@ -175,3 +175,27 @@ def test_blocks_beside_states_hold_whole_pages_of_pooled_keys(gpu: tuple[int, in
     layers = built(MlaLatent(512, 64), *pooled, KimiDeltaState(10, 128, 4), gpu=gpu)
     assert [layer.block_tokens for layer in layers] == [block, block, 4, block]
     assert layers[3].page_bytes == block * 1152
+
+
+@pytest.mark.parametrize(
+    ("version", "gpu", "head", "asked", "block"),
+    [
+        ("0.17.0", (9, 0), 128, None, 64),
+        ("0.17.0", (9, 0), 128, 16, 64),
+        ("0.17.0", (9, 0), 128, 128, 128),
+        ("0.18.0", (9, 0), 128, None, 16),
+        ("0.18.0", (9, 0), 128, 48, 48),
+        ("0.17.0", (10, 0), 128, None, 64),
+        ("0.17.0", (10, 0), 128, 32, 32),
+        ("0.17.0", (10, 0), 192, 64, 128),
+        ("0.18.0", (10, 0), 192, None, 32),
+        ("0.17.0", (8, 0), 128, None, 16),
+    ],
+)
+def test_0_17_forces_the_blocks_of_dense_latents(
+    version: str, gpu: tuple[int, int], head: int, asked: int | None, block: int
+) -> None:
+    """FlashMLA's 64 tokens, FlashInfer's 64 (or 32 if asked for) and CUTLASS's 128; later releases ask the backend."""
+    latent = MlaLatent(512, 64, qk_nope_head_dim=head)
+    (layer,) = built(latent, gpu=gpu, version=version, engine_args=EngineArgs(block_size=asked))
+    assert layer.block_tokens == block

@@ -35,6 +35,19 @@ def dense_latent_block_tokens(major: int, kv_dtype: str, qk_nope_head_dim: int) 
     return DEFAULT_BLOCK_TOKENS
 
 
+def forced_latent_block_tokens(major: int, qk_nope_head_dim: int, asked: int | None) -> int:
+    """Block of dense MLA in 0.17, where `check_and_update_config` of platforms/cuda.py replaces one that FlashMLA
+    (Hopper), FlashInfer (10.x, `qk_nope_head_dim` of 128) or CUTLASS (other heads of 10.x) does not take."""
+    given = asked or DEFAULT_BLOCK_TOKENS
+    if major == HOPPER:
+        return 64 if given % 64 else given
+    if major == BLACKWELL and qk_nope_head_dim == 128:
+        return given if given == 32 or given % 64 == 0 else 64
+    if major == BLACKWELL:
+        return 128 if given % 128 else given
+    return given
+
+
 def sparse_latent_dtype(major: int, kv_dtype: str, *, plain_rows: bool) -> str:
     """The format in which sparse MLA stores the requested `--kv-cache-dtype`. Hopper: `fp8` means FlashMLA's packed 656
     bytes, `fp8_e4m3` FlashInfer's `plain_rows` if the version has them; SM120 always packs.

@@ -23,6 +23,7 @@ from vllm_costmeter.core.kv_cache.backends import (
     SPARSE_BLOCK_TOKENS,
     SPARSE_HEADS_BLOCK_TOKENS,
     dense_latent_block_tokens,
+    forced_latent_block_tokens,
     head_block_tokens,
     sparse_latent_dtype,
 )
@@ -131,6 +132,8 @@ def _block_tokens(
         preferred = step = SPARSE_BLOCK_TOKENS
     elif any(isinstance(cache, SparseIndexer) and cache.pooled_tokens == 1 for cache in kinds):
         preferred = step = SPARSE_HEADS_BLOCK_TOKENS
+    elif latents and rules.forces_latent_blocks and major in (HOPPER, BLACKWELL):
+        return forced_latent_block_tokens(major, latents[0].qk_nope_head_dim, engine_args.block_size)
     elif latents:
         preferred, step = dense_latent_block_tokens(major, kv_dtype, latents[0].qk_nope_head_dim), 16
     else:

@@ -44,6 +44,8 @@ class KVRules:
     """Blocks of hybrids are aligned on each pipeline rank by the attention that it holds; before, once for all."""
     pools_windows: bool
     """The window of a layer that pools tokens is counted in pooled ones; before, in the layer's own."""
+    forces_latent_blocks: bool
+    """Dense MLA on Hopper and 10.x takes its backend's block whatever `--block-size` asks."""
     retains_drafted_tokens: bool
     """Windows keep the tokens that several prediction modules read again (`extra_retained_tokens`)."""
     hybrid_latent_block_tokens: int
@@ -81,6 +83,7 @@ _V0_17 = KVRules(
     chooses_blackwell_fp8=False,
     aligns_each_rank=False,
     pools_windows=False,
+    forces_latent_blocks=True,
     retains_drafted_tokens=False,
     hybrid_latent_block_tokens=64,
     mamba_prefix_blocks=True,
@@ -93,8 +96,10 @@ _V0_18 = replace(
     _V0_17,
     first_version=(0, 18),
     max_padding_ratio=1.5,
+    forces_latent_blocks=False,
     full_graph_blocks="captures_fewer",
-    evidence="PR #36684, 2026-03; 0.18.0; adjust_cudagraph_sizes_for_mamba_cache of 0.18.0 to 0.19.1",
+    evidence="PR #36684, 2026-03; 0.18.0; check_and_update_config of platforms/cuda.py; "
+    "adjust_cudagraph_sizes_for_mamba_cache of 0.18.0 to 0.19.1",
 )
 _V0_20 = replace(
     _V0_18,
