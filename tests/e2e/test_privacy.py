@@ -29,6 +29,8 @@ from otlp_receiver import Receiver, http_receiver
 pytestmark = pytest.mark.heavy
 
 PAGES = ("/costmeter", "/costmeter/data")
+FOLDERS = ("state", "ledger", "tmp", "cache", "home")
+"""What the server is given to write to; all files below them are searched."""
 
 
 @dataclass
@@ -48,7 +50,8 @@ class Run:
             "Authorization": f"Bearer {self.keys[key]}",
             "Cookie": f"session={self.marks.new('a cookie')}",
             "User-Agent": self.marks.new("the client's name"),
-            "X-Costmeter-Tenant": self.marks.new("a header that nobody reads"),
+            "X-Costmeter-Tenant": self.marks.new("the tenant's header, which a key goes before"),
+            "X-Api-Key": self.marks.new("a key beside the one that is served"),
             "X-Forwarded-For": self.marks.new("another header"),
         }
         url = f"{self.server.url}{path}?token={self.marks.new('a query')}"
@@ -74,9 +77,10 @@ def _cost(answer: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def run(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """Two API processes; ledger, tenants by key, budgets that refuse, prices of requests, OTLP, DEBUG log."""
+    """Two API processes; ledger, tenants by key, with bodies and headers read too, budgets that refuse, prices of
+    requests, OTLP, DEBUG log."""
     folder, marks = tmp_path_factory.mktemp("private"), Marks()
-    for name in ("state", "ledger", "tmp", "cache"):
+    for name in FOLDERS:
         (folder / name).mkdir()
     ledger = folder / "ledger" / "ledger.sqlite3"
     keys = {name: marks.new(f"the API key that is {name}") for name in ("served", "refused", "wrong")}
@@ -87,7 +91,7 @@ def run(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]
     with http_receiver() as receiver, contextlib.ExitStack() as stack:
         flags = (
             *("--plugin", "costmeter", "--gpu-hourly-usd", "360"),
-            *("--costmeter-ledger", str(ledger), "--costmeter-tenant-from", "key"),
+            *("--costmeter-ledger", str(ledger), "--costmeter-tenant-from", "key,user,header"),
             *("--costmeter-budget-action", "refuse", "--costmeter-request-price", "both"),
             *("--costmeter-otlp", receiver.url, "--api-server-count", "2"),
             *("--api-key", keys["served"], keys["refused"], "--hf-token", marks.new("a flag with a token")),
@@ -175,7 +179,7 @@ def _keep(run: Run) -> None:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    return files_below([folder / name for name in ("state", "ledger", "tmp", "cache")]) | {
+    return files_below([folder / name for name in FOLDERS]) | {
         "the log of our loggers": (folder / OUR_LOG).read_bytes()
     }
 

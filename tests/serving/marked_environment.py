@@ -38,6 +38,7 @@ def marked_environment(folder: Path, marks: Marks) -> dict[str, str]:
         "XDG_STATE_HOME": str(folder / "state"),
         "XDG_CACHE_HOME": str(folder / "cache"),
         "TMPDIR": str(folder / "tmp"),
+        "HOME": str(folder / "home"),
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",
         "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "process,otel",
         "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={marks.new('the header for the collector')}",
