@@ -61,7 +61,9 @@ def test_two_servers_share_a_record_unless_a_flag_changes_memory_beside_the_cach
     recorded = [
         flags_of(llama(), resolve_engine(llama(), ADA, plan, NEWEST), plan) for plan in (usual, other)
     ]
-    assert (recorded[0] == recorded[1]) == (each.affects <= {"length", "budget", "kv_blocks", "start"})
+    assert (recorded[0] == recorded[1]) == (
+        each.affects <= {"length", "budget", "kv_blocks", "kv_windows", "start"}
+    )
 
 
 def test_values_are_held_as_vllm_means_them() -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.sources.vllm.config import (
     ServerShape,
     device_ids_of_engine_args,
     plan_from_engine_args,
     server_shape,
     with_resolved_defaults,
+    with_resolved_scheduling,
 )
 
 
@@ -170,3 +172,12 @@ def test_the_cuda_graph_mode_is_the_asked_one_unless_vllm_gave_full_graphs_up(
     """So that a server and a later check of the same flags compare as equal."""
     plan = plan_from_engine_args(engine_arguments(asked, level))
     assert with_resolved_defaults(plan, resolved(made)).cudagraph_mode == mode
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_asynchronous_scheduling_is_as_vllm_decided(decided: bool) -> None:
+    """Whatever was given; a release without a decision keeps the flag."""
+    plan = EngineArgs()
+    config = SimpleNamespace(scheduler_config=SimpleNamespace(async_scheduling=decided))
+    assert with_resolved_scheduling(plan, config).async_scheduling is decided
+    assert with_resolved_scheduling(plan, SimpleNamespace(scheduler_config=SimpleNamespace())) is plan

@@ -157,7 +157,7 @@ class EngineArgs:
     )
     mamba_block_size: int | None = flag(None, "whole", "start", help="tokens per cached recurrent state")
     async_scheduling: bool | None = flag(
-        None, "switch", "start", help="schedule a step while the one before still runs"
+        None, "switch", "kv_windows", help="schedule a step while the one before still runs"
     )
     data_parallel_external_lb: bool = flag(
         False, "switch", "start", help="another balancer spreads requests over the replicas", short="-dpe"

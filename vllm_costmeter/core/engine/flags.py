@@ -20,11 +20,22 @@ Kind = Literal[
     "whole", "count", "wholes", "length", "share", "gibibytes", "switch", "text", "object", "limits"
 ]
 Effect = Literal[
-    "weights", "kv_layout", "kv_blocks", "batch", "graphs", "adapters", "offload", "budget", "length", "start"
+    "weights",
+    "kv_layout",
+    "kv_blocks",
+    "kv_windows",
+    "batch",
+    "graphs",
+    "adapters",
+    "offload",
+    "budget",
+    "length",
+    "start",
 ]
-"""weights: what is loaded. kv_layout: size and kind of KV caches. kv_blocks: their block size. batch:
-sequences and tokens per step. graphs: CUDA graphs. adapters: LoRA slots. offload: weights in host memory.
-budget: memory that vLLM may use. length: the longest context. start: only whether vLLM starts."""
+"""weights: what is loaded. kv_layout: size and kind of KV caches. kv_blocks: their block size. kv_windows: what
+windows reserve for batches in flight. batch: sequences and tokens per step. graphs: CUDA graphs. adapters: LoRA
+slots. offload: weights in host memory. budget: memory that vLLM may use. length: the longest context. start: only
+whether vLLM starts."""
 
 WANTED: Mapping[Kind, str] = {
     "whole": "a whole number",

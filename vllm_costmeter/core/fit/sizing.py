@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from vllm_costmeter.core.dataclass import Memo, dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig, default_batch, resolve_engine
+from vllm_costmeter.core.engine.runner_choice import concurrent_batches
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
@@ -116,6 +117,7 @@ class Deployment:
             rules,
             max_num_batched_tokens=engine.max_num_batched_tokens,
             compute_capability=self.gpu.compute_capability,
+            concurrent_batches=concurrent_batches(self.model, self.engine_args, self.release),
         )
 
     def _counted(self, engine: EngineConfig) -> ExactFacts | None:

@@ -37,6 +37,7 @@ from vllm_costmeter.sources.vllm.config import (
     spans_machines,
     with_resolved_defaults,
     with_resolved_drafter,
+    with_resolved_scheduling,
 )
 from vllm_costmeter.sources.vllm.installed import running_release
 from vllm_costmeter.sources.vllm.touched import CONFIGURATION
@@ -106,7 +107,7 @@ class Preflight:
                 why.reason,
             )
             return None
-        engine_args = with_resolved_drafter(self._plan, config)
+        engine_args = with_resolved_scheduling(with_resolved_drafter(self._plan, config), config)
         if gpu.is_local:
             engine_args = with_resolved_defaults(engine_args, config)
         try:

@@ -145,6 +145,12 @@ def with_resolved_defaults(engine_args: EngineArgs, config: Any) -> EngineArgs:
     )
 
 
+def with_resolved_scheduling(engine_args: EngineArgs, config: Any) -> EngineArgs:
+    """The flags with vLLM's decision on asynchronous scheduling, which 0.26 and newer reserve windows by."""
+    decided = getattr(config.scheduler_config, "async_scheduling", None)
+    return engine_args if decided is None else dataclasses.replace(engine_args, async_scheduling=decided)
+
+
 def _mode_name(config: Any) -> str | None:
     """`cudagraph_mode` of the compilation config of EngineArgs or VllmConfig; None where it is left open."""
     mode = getattr(getattr(config, "compilation_config", None), "cudagraph_mode", None)

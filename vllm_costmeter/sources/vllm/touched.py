@@ -132,6 +132,7 @@ CONFIGURATION = (
         "max_num_seqs max_num_batched_tokens",
         "scheduler_config",
     ),
+    Touched("assumed", "vllm.config.scheduler", "SchedulerConfig", "async_scheduling", "scheduler_config"),
     Touched("assumed", "vllm.config.vllm", "VllmConfig", "compilation_config", ""),
     Touched("check", "vllm.config.vllm", "VllmConfig", "speculative_config", ""),
     Touched(
