@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
 from vllm_costmeter.core.dataclass import dataclass, field, replace
-from vllm_costmeter.core.engine.flags import Effect, EngineFlag, flag, flags_in
+from vllm_costmeter.core.engine.flags import (
+    Effect,
+    EngineFlag,
+    flag,
+    flags_in,
+    reject_speculative,
+    video_frames_of,
+)
 from vllm_costmeter.core.errors import BadInputError, nearest
 
 if TYPE_CHECKING:
@@ -88,6 +95,12 @@ class EngineArgs:
     max_num_batched_tokens: int | None = flag(
         None, "whole", "batch", help="maximum number of tokens per step"
     )
+    all2all_backend: str = flag(
+        "allgather_reducescatter",
+        "text",
+        "batch",
+        help="how experts of data-parallel replicas exchange tokens",
+    )
     block_size: int | None = flag(None, "whole", "kv_blocks", help="tokens per KV cache block")
     dtype: str = flag("auto", "text", "weights", "kv_layout", help="auto, bfloat16, float16 or float32")
     quantization: str | None = flag(
@@ -103,6 +116,10 @@ class EngineArgs:
     )
     cudagraph_mode: str | None = None
     """`cudagraph_mode` from --compilation-config, -O0 or -O1; None: vLLM's default, with full graphs."""
+    encodes_alone: bool = False
+    """Whether the encoder of images and audio runs alone: --mm-encoder-only, or a producer's --ec-transfer-config."""
+    kv_cache_interleave_size: int = 1
+    """Tokens in a row on one GPU of --decode-context-parallel-size; 1 where vLLM chooses it for a transfer."""
     video_frames: int | None = None
     """`num_frames` of a video in --limit-mm-per-prompt; None: the model's own."""
     cuda_graphs_in_budget: bool | None = None
@@ -212,17 +229,10 @@ def engine_args_of(**given: Unpack[EngineFlags]) -> EngineArgs:
                 f"{name} and the {key} of speculative_config exclude each other: leave one out"
             )
     values["speculative_config"] = speculative_config_of(whole, given)
-    _reject_speculative(values["speculative_config"])
+    reject_speculative(values["speculative_config"])
     layout = {each.field: values.pop(each.field) for each in LAYOUT_FLAGS if each.field in values}
     frames = video_frames_of(given.get("limit_mm_per_prompt"))
     return EngineArgs(layout=ParallelConfig(**layout), video_frames=frames, **values)
-
-
-def video_frames_of(limits: object) -> int | None:
-    """`num_frames` of a video in `--limit-mm-per-prompt`, from JSON or vLLM's own objects; None if not given."""
-    video = limits.get("video") if isinstance(limits, Mapping) else None
-    frames = video.get("num_frames") if isinstance(video, Mapping) else getattr(video, "num_frames", None)
-    return frames if type(frames) is int and frames > 0 else None
 
 
 def speculative_config_of(whole: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -232,16 +242,3 @@ def speculative_config_of(whole: Mapping[str, Any] | None, given: Mapping[str, A
     """
     parts = {key: given[name] for name, key in SPECULATIVE_PARTS.items() if given.get(name) is not None}
     return {**(whole if isinstance(whole, Mapping) else {}), **parts} or None
-
-
-MOST_SPECULATIVE_TOKENS = 1 << 10
-
-
-def _reject_speculative(asked: Mapping[str, Any] | None) -> None:
-    method, tokens = (asked or {}).get("method"), (asked or {}).get("num_speculative_tokens")
-    if not isinstance(method, str | None):
-        raise BadInputError(f"the method of speculative_config must be text, got {method!r:.80}")
-    if tokens is not None and not (type(tokens) is int and 0 < tokens <= MOST_SPECULATIVE_TOKENS):
-        raise BadInputError(
-            f"num_speculative_tokens must be a whole number from 1 to {MOST_SPECULATIVE_TOKENS}, got {tokens!r:.80}"
-        )

@@ -167,3 +167,46 @@ def _is(value: Any, kind: Kind) -> bool:
     if kind in ("object", "limits"):
         return isinstance(value, Mapping)
     return type(value) is (bool if kind == "switch" else str)
+
+
+MOST_SPECULATIVE_TOKENS = 1 << 10
+
+
+def reject_speculative(asked: Mapping[str, Any] | None) -> None:
+    """BadInputError for a method or a number of tokens that vLLM's SpeculativeConfig refuses."""
+    method, tokens = (asked or {}).get("method"), (asked or {}).get("num_speculative_tokens")
+    if not isinstance(method, str | None):
+        raise BadInputError(f"the method of speculative_config must be text, got {method!r:.80}")
+    if tokens is not None and not (type(tokens) is int and 0 < tokens <= MOST_SPECULATIVE_TOKENS):
+        raise BadInputError(
+            f"num_speculative_tokens must be a whole number from 1 to {MOST_SPECULATIVE_TOKENS}, got {tokens!r:.80}"
+        )
+
+
+def video_frames_of(limits: object) -> int | None:
+    """`num_frames` of a video in `--limit-mm-per-prompt`, from JSON or vLLM's own objects; None if not given."""
+    video = limits.get("video") if isinstance(limits, Mapping) else None
+    frames = video.get("num_frames") if isinstance(video, Mapping) else getattr(video, "num_frames", None)
+    return frames if type(frames) is int and frames > 0 else None
+
+
+ENCODER_ALONE = ("mm_encoder_only", "ec_transfer_config")
+
+
+def encodes_alone(encoder_only: object, transfer: object) -> bool:
+    """From the flags of `ENCODER_ALONE` (JSON or vLLM's object): a producer loads no KV cache, and from
+    0.29 no language model (`is_encode_only`)."""
+    role = transfer.get("ec_role") if isinstance(transfer, Mapping) else getattr(transfer, "ec_role", None)
+    return encoder_only is True or role == "ec_producer"
+
+
+INTERLEAVE = ("dcp_kv_cache_interleave_size", "cp_kv_cache_interleave_size", "kv_transfer_config")
+
+
+def interleave_size(old: object, size: object, transfer: object) -> int:
+    """From the flags of `INTERLEAVE`: the old name's wins, and vLLM may choose the size for a transfer (0.29 to
+    0.33)."""
+    if transfer is not None:
+        return 1
+    stated = old if type(old) is int and old > 1 else size
+    return stated if type(stated) is int and stated > 0 else 1

@@ -168,7 +168,7 @@ class Deployment:
 
         Other flags are unchanged; vLLM accepts no value above --max-num-batched-tokens.
         """
-        default = default_batch(self.gpu, self.release)[1]
+        default = default_batch(self.gpu, self.release, self.engine_args)[1]
         low, high = 0, (self.engine_args.max_num_batched_tokens or default) + 1
         while high - low > 1:
             middle = (low + high) // 2
@@ -208,7 +208,7 @@ class Deployment:
         peak = self._length_of_full_peak()
         if self.engine_args.max_num_batched_tokens is not None:
             return peak
-        seqs, batched = default_batch(self.gpu, self.release)
+        seqs, batched = default_batch(self.gpu, self.release, self.engine_args)
         return max(-(-batched // (self.engine_args.max_num_seqs or seqs)), peak)
 
     def _length_of_full_peak(self) -> int:

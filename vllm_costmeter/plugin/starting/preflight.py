@@ -13,6 +13,7 @@ from vllm_costmeter.assembly import Check, assembled
 from vllm_costmeter.core import dataclass as dataclasses
 from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.fit.messages import ENCODES_ALONE
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.settings.table import Settings
@@ -97,6 +98,9 @@ class Preflight:
 
     def _fit(self, config: Any) -> Fit | None:
         if "check" in parts_without(CHECKED_FIELDS, config):
+            return None
+        if self._plan.encodes_alone:
+            log.warning("costmeter: the fit check is skipped: %s", ENCODES_ALONE)
             return None
         try:
             gpu = serving_gpu(self._settings, self._plan.layout, self._device_ids, spans_machines(config))

@@ -13,6 +13,12 @@ from vllm_costmeter.core.engine.args import (
     EngineArgs,
     engine_args_of,
 )
+from vllm_costmeter.core.engine.flags import (
+    ENCODER_ALONE,
+    INTERLEAVE,
+    encodes_alone,
+    interleave_size,
+)
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
 
@@ -58,6 +64,10 @@ class GivenFlags:
     """What vLLM passes over."""
     cudagraph_mode: str | None = None
     """As --compilation-config or --optimization-level sets it."""
+    encodes_alone: bool = False
+    """Whether it runs the encoder of images and audio alone."""
+    kv_cache_interleave_size: int = 1
+    """As `--dcp-kv-cache-interleave-size` or `--cp-kv-cache-interleave-size` sets it."""
     hf_overrides: Mapping[str, Any] | None = None
     """Values put into the model's config.json."""
     revision: str | None = None
@@ -83,7 +93,12 @@ class GivenFlags:
 
     def engine_args(self) -> EngineArgs:
         """A flag that was not given keeps vLLM's default. BadInputError for values that vLLM rejects."""
-        return replace(engine_args_of(**self.memory), cudagraph_mode=self.cudagraph_mode)
+        return replace(
+            engine_args_of(**self.memory),
+            cudagraph_mode=self.cudagraph_mode,
+            encodes_alone=self.encodes_alone,
+            kv_cache_interleave_size=self.kv_cache_interleave_size,
+        )
 
     def local_gpus(self) -> tuple[int | str, ...] | None:
         """`--device-ids`; None without it, and with Ray, which ignores it (0.24 to 0.33)."""
@@ -110,6 +125,8 @@ def given_flags(args: ServeArgs) -> GivenFlags:
         unmodelled=tuple(sorted(f"--{name.replace('_', '-')}" for name in changed)),
         notes=_notes(args, given),
         cudagraph_mode=_cudagraph_mode(given),
+        encodes_alone=encodes_alone(*map(given.get, ENCODER_ALONE)),
+        kv_cache_interleave_size=interleave_size(*map(given.get, INTERLEAVE)),
         hf_overrides=_overrides(given.get("hf_overrides")),
         revision=given.get("revision"),
         hf_token=token if isinstance(token, str) else None,

@@ -16,6 +16,12 @@ from vllm_costmeter.core.engine.args import (
     EngineArgs,
     ParallelConfig,
     speculative_config_of,
+)
+from vllm_costmeter.core.engine.flags import (
+    ENCODER_ALONE,
+    INTERLEAVE,
+    encodes_alone,
+    interleave_size,
     video_frames_of,
 )
 
@@ -113,6 +119,8 @@ def plan_from_engine_args(args: Any) -> EngineArgs:
     level = getattr(args, "optimization_level", None)
     flags["cudagraph_mode"] = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
     flags["video_frames"] = video_frames_of(getattr(args, "limit_mm_per_prompt", None))
+    flags["encodes_alone"] = encodes_alone(*(getattr(args, name, None) for name in ENCODER_ALONE))
+    flags["kv_cache_interleave_size"] = interleave_size(*(getattr(args, name, None) for name in INTERLEAVE))
     return EngineArgs(layout=ParallelConfig(**layout), **flags)
 
 
