@@ -51,14 +51,10 @@ def test_every_memory_flag_reaches_its_field_of_the_plan() -> None:
     """The table's names are the plan's fields, so no flag is read and then lost."""
     fields = set(EngineArgs.__dataclass_fields__) | set(ParallelConfig.__dataclass_fields__)
     assert {flag.field for flag in MEMORY_FLAGS} <= fields
-    assert fields - {flag.field for flag in MEMORY_FLAGS} == {
-        "layout",
-        "cudagraph_mode",
-        "cuda_graphs_in_budget",
-        "encodes_alone",
-        "kv_cache_interleave_size",
-        "video_frames",
-    }
+    derived = (
+        "layout cudagraph_mode cuda_graphs_in_budget encodes_alone kv_cache_interleave_size video_frames"
+    )
+    assert fields - {flag.field for flag in MEMORY_FLAGS} == set(derived.split())
 
 
 @pytest.mark.parametrize(
@@ -250,33 +246,3 @@ def test_keys_that_vllm_loses_are_said() -> None:
         "--speculative-config is given more than once: vLLM takes the last, and none of the others' keys",
     )
     assert flags("--max-num-seqs", "4", "--max-num-seqs", "8").notes == ()
-
-
-@pytest.mark.parametrize(
-    ("words", "alone"),
-    [
-        ((), False),
-        (("--mm-encoder-only",), True),
-        (("--ec-transfer-config", '{"ec_connector": "X", "ec_role": "ec_producer"}'), True),
-        (("--ec-transfer-config", '{"ec_connector": "X", "ec_role": "ec_consumer"}'), False),
-        (("--ec-transfer-config", '{"ec_connector": "X", "ec_role": "ec_both"}'), False),
-    ],
-)
-def test_an_encoder_alone_is_told_by_two_flags(words: tuple[str, ...], alone: bool) -> None:
-    """Its own, and the role of one that only hands over what it encoded."""
-    assert engine_args(*words).encodes_alone is alone
-
-
-@pytest.mark.parametrize(
-    ("words", "size"),
-    [
-        ((), 1),
-        (("--cp-kv-cache-interleave-size", "8"), 8),
-        (("--dcp-kv-cache-interleave-size", "4"), 4),
-        (("--dcp-kv-cache-interleave-size", "4", "--cp-kv-cache-interleave-size", "8"), 4),
-        (("--dcp-kv-cache-interleave-size", "1", "--cp-kv-cache-interleave-size", "8"), 8),
-    ],
-)
-def test_the_old_name_of_the_interleave_size_wins(words: tuple[str, ...], size: int) -> None:
-    """Where it is above 1 (`VllmConfig.__post_init__`)."""
-    assert engine_args(*words).kv_cache_interleave_size == size

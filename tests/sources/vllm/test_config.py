@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.sources.vllm.config import (
     ServerShape,
     device_ids_of_engine_args,
+    fields_changed,
     plan_from_engine_args,
     server_shape,
     with_resolved_defaults,
@@ -181,3 +183,26 @@ def test_asynchronous_scheduling_is_as_vllm_decided(decided: bool) -> None:
     config = SimpleNamespace(scheduler_config=SimpleNamespace(async_scheduling=decided))
     assert with_resolved_scheduling(plan, config).async_scheduling is decided
     assert with_resolved_scheduling(plan, SimpleNamespace(scheduler_config=SimpleNamespace())) is plan
+
+
+@dataclass
+class Arguments:
+    """EngineArgs with fields of three kinds."""
+
+    swa_bounded_replay: bool = True
+    moe_backend: str = "auto"
+    additional_config: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("given", "changed"),
+    [
+        ({}, {}),
+        ({"swa_bounded_replay": False}, {"swa_bounded_replay": False}),
+        ({"moe_backend": "triton", "additional_config": {"a": 1}}, {"additional_config": {"a": 1}}),
+    ],
+)
+def test_fields_are_compared_with_vllms_own_defaults(given: dict[str, Any], changed: dict[str, Any]) -> None:
+    """Those that were asked for; off is a change where on is the default."""
+    names = ("swa_bounded_replay", "additional_config", "of_another_release")
+    assert fields_changed(Arguments(**given), names) == changed

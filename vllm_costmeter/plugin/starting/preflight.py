@@ -30,8 +30,10 @@ from vllm_costmeter.sources.catalogue.load import parse_gpu
 from vllm_costmeter.sources.files.ledger_path import check_ledger
 from vllm_costmeter.sources.gpu.local import NoLocalGpuError, local_gpus
 from vllm_costmeter.sources.serve_args.environment import environment_effect
+from vllm_costmeter.sources.serve_args.given import UNMODELLED, unmodelled_note, without_ours
 from vllm_costmeter.sources.vllm.config import (
     device_ids_of_engine_args,
+    fields_changed,
     is_on_cpu,
     plan_from_engine_args,
     served_name,
@@ -67,6 +69,7 @@ class Preflight:
         tell_flags_given_up()
         self._plan = plan_from_engine_args(engine_args)
         self._device_ids = device_ids_of_engine_args(engine_args)
+        self._unmodelled = _unmodelled_notes(engine_args, self._plan.cudagraph_mode)
 
     def check(self, config: Any) -> None:
         """Refuse, warn or pass, once per server. A fault of our own never stops a start: it is logged.
@@ -142,8 +145,17 @@ class Preflight:
                 return None
             check = dataclasses.replace(check, model=counted)
             result = check.fit()
-        result = dataclasses.replace(result, notes=(*result.notes, *effect.notes))
+        result = dataclasses.replace(result, notes=(*result.notes, *effect.notes, *self._unmodelled))
         return _with_suggestions(check, result)
+
+
+def _unmodelled_notes(engine_args: Any, cudagraph_mode: str | None) -> tuple[str, ...]:
+    """As a check of the same command has them."""
+    changed = fields_changed(engine_args, UNMODELLED)
+    names = sorted(
+        name for name, value in changed.items() if without_ours(value) == value or without_ours(value)
+    )
+    return tuple(unmodelled_note(cudagraph_mode, f"--{name.replace('_', '-')}") for name in names)
 
 
 def _with_suggestions(check: Check, result: Fit) -> Fit:

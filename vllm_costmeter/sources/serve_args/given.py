@@ -133,7 +133,7 @@ def given_flags(args: ServeArgs) -> GivenFlags:
     changed = [
         name
         for name in given
-        if name in UNMODELLED and _not_ours(given[name]) != args.flags.by_dest[name].default
+        if name in UNMODELLED and without_ours(given[name]) != args.flags.by_dest[name].default
     ]
     token = given.get("hf_token")
     return GivenFlags(
@@ -153,9 +153,16 @@ def given_flags(args: ServeArgs) -> GivenFlags:
     )
 
 
-def _not_ours(value: Any) -> Any:
+def without_ours(value: Any) -> Any:
     """A value without the plugin's own settings in --additional-config."""
     return {k: each for k, each in value.items() if k != "costmeter"} if isinstance(value, dict) else value
+
+
+def unmodelled_note(cudagraph_mode: str | None, flag: str) -> str:
+    """What an answer says about a flag of `UNMODELLED`."""
+    if cudagraph_mode is not None and flag in ("--compilation-config", "--optimization-level"):
+        return f"{flag}: {cudagraph_mode} is used for the limit of --max-num-seqs; the memory effect is not modelled"
+    return f"{flag} may change GPU memory; its effect is not modelled"
 
 
 def _overrides(value: Any) -> Mapping[str, Any] | None:

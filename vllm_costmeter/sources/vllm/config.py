@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from vllm_costmeter.core import dataclass as dataclasses
@@ -122,6 +122,19 @@ def plan_from_engine_args(args: Any) -> EngineArgs:
     flags["encodes_alone"] = encodes_alone(*(getattr(args, name, None) for name in ENCODER_ALONE))
     flags["kv_cache_interleave_size"] = interleave_size(*(getattr(args, name, None) for name in INTERLEAVE))
     return EngineArgs(layout=ParallelConfig(**layout), **flags)
+
+
+def fields_changed(args: Any, names: Collection[str]) -> dict[str, Any]:
+    """Those of `names` that EngineArgs have with another value than vLLM's default: call before vLLM fills it in."""
+    changed = {}
+    for name, described in getattr(type(args), "__dataclass_fields__", {}).items():
+        if name in names:
+            made = described.default_factory
+            default = made() if callable(made) else described.default
+            value = getattr(args, name)
+            if value != default:
+                changed[name] = value
+    return changed
 
 
 def _balancing(given: Any) -> Mapping[str, Any] | None:
