@@ -238,11 +238,10 @@ def test_a_refused_start_names_gpus_on_which_it_fits(server: Any, caplog: pytest
 @pytest.mark.parametrize("given", [None, True, False])
 def test_windows_are_kept_for_the_batches_that_a_check_counts(given: bool | None, server: Any) -> None:
     """Gemma 3 with ngram in 0.33: two by default, one with --no-async-scheduling."""
-    asked = {"method": "ngram", "num_speculative_tokens": 2}
-    flags = {"speculative_config": asked, "async_scheduling": given, "kv_cache_dtype": "fp8"}
-    expected = as_checked("0.33.0", MODELS / "google__gemma-3-27b-it", **flags)
-    assert expected is not None
-    assert server("0.33.0", MODELS / "google__gemma-3-27b-it", **flags).kv_cache == expected.kv_cache
+    flags = {"speculative_config": {**MTP, "method": "ngram"}, "async_scheduling": given}
+    gemma = MODELS / "google__gemma-3-27b-it"
+    expected: Any = as_checked("0.33.0", gemma, **flags)
+    assert server("0.33.0", gemma, **flags).kv_cache == expected.kv_cache
 
 
 def test_an_encoder_alone_is_not_checked(server: Any, caplog: pytest.LogCaptureFixture) -> None:
