@@ -18,6 +18,7 @@ from vllm_costmeter.core.release import Version, dotted
 
 _DRAFTS_ON_ONE_STAGE = (0, 30)  # create_draft_parallel_config gives the draft a pipeline of one stage
 _TRANSFORMERS_PREDICTS = (0, 33)  # Transformers' own prediction layers are drafted with
+_OF_THE_FIRST_RUNNER = frozenset({"suffix", "custom_class"})  # which the second of 0.33 does not support
 _READS_INSIDE = frozenset({"eagle3", "dflash", "extract_hidden_states"})
 _NO_LIST: Version = (0, 22, 0)
 _LISTED: Mapping[str, Version] = {
@@ -142,7 +143,8 @@ def _pipeline_fault(start: Start, method: str, *, is_own: bool) -> Refusal | Non
 
 
 def _async_fault(start: Start, method: str, asked: Mapping[str, Any]) -> Refusal | None:
-    if not start.engine_args.async_scheduling or start.release.number >= ASYNCHRONOUS_BY_RUNNER:
+    is_by_runner = start.release.number >= ASYNCHRONOUS_BY_RUNNER
+    if not start.engine_args.async_scheduling or (is_by_runner and method not in _OF_THE_FIRST_RUNNER):
         return None
     if method in SYNCHRONOUS_DRAFTERS:
         why = f"the speculative method {method}"
