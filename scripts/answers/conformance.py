@@ -17,6 +17,7 @@ from pathlib import Path
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.config import resolve_engine
+from vllm_costmeter.core.engine.runner_choice import concurrent_batches
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
@@ -109,6 +110,7 @@ def compare_numbers(folder: Path, layout: ParallelConfig, theirs: ExactAnswer) -
         kv_rules(release),
         max_num_batched_tokens=engine.max_num_batched_tokens,
         compute_capability=CARD.compute_capability,
+        concurrent_batches=concurrent_batches(model, engine_args, release),
     )
     ours, counted = model.weights_bytes(engine_args), theirs.counts.weights_bytes
     error = max((mine / their - 1 for mine, their in zip(ours, counted, strict=True)), key=abs)

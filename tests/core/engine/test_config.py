@@ -68,11 +68,13 @@ def test_a_short_context_limits_the_default_batch() -> None:
         ({"max_num_seqs": 16}, 32),
         ({"enforce_eager": True}, 0),
         ({"cudagraph_capture_sizes": (1, 8, 4)}, 8),
+        ({"cudagraph_capture_sizes": (1, 2, 100_000)}, 2),
+        ({"cudagraph_capture_sizes": (100_000,)}, 0),
         ({"max_cudagraph_capture_size": 64}, 64),
     ],
 )
 def test_graphs_are_captured_up_to_twice_the_sequences(flags: dict[str, object], size: int) -> None:
-    """512 at most, none in eager mode, and as told where sizes are given."""
+    """512 at most, none in eager mode, and as told where sizes are given, but none above a batch."""
     assert resolved(**flags).max_cudagraph_capture_size == size
 
 
@@ -139,3 +141,25 @@ def test_draft_tokens_widen_the_captured_batches() -> None:
         max_num_seqs=1, speculative_config={"method": "mtp", "num_speculative_tokens": 3}
     )
     assert resolve_engine(llama(), H100, engine_args, release_of("0.24.0")).max_cudagraph_capture_size == 8
+
+
+@pytest.mark.parametrize("backend", ["deepep_low_latency", "nixl_ep", "deepep_high_throughput"])
+@pytest.mark.parametrize("version", ["0.19.1", "0.20.0", "0.24.0", "0.29.0", "0.33.0"])
+@pytest.mark.parametrize(("replicas", "by_expert"), [(2, True), (2, False), (1, True)])
+def test_experts_that_exchange_whole_batches_have_small_ones(
+    backend: str, version: str, replicas: int, by_expert: bool
+) -> None:
+    """256 tokens, and so 256 sequences, from 0.20 with replicas that split experts; 8,192 and 1,024 else."""
+    layout = ParallelConfig(data_parallel_size=replicas, enable_expert_parallel=by_expert)
+    engine = resolved(replace(H100, count=2), version, layout=layout, all2all_backend=backend)
+    is_small = backend != "deepep_high_throughput" and version != "0.19.1" and replicas == 2 and by_expert
+    found = (engine.max_num_seqs, engine.max_num_batched_tokens)
+    assert found == ((256, 256) if is_small else (1024, 8192))
+
+
+def test_a_batch_that_is_given_is_not_the_small_default() -> None:
+    """The backend changes the default alone."""
+    layout = ParallelConfig(data_parallel_size=2, enable_expert_parallel=True)
+    flags = {"layout": layout, "all2all_backend": "nixl_ep", "max_num_batched_tokens": 4096}
+    engine = resolved(replace(H100, count=2), **flags)
+    assert (engine.max_num_seqs, engine.max_num_batched_tokens) == (1024, 4096)

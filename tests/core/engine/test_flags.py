@@ -37,6 +37,8 @@ def test_every_field_is_a_flag_with_its_kind_and_effects() -> None:
     named = {each.name for part in (ParallelConfig, EngineArgs) for each in fields(part)} - {
         "layout",
         "cudagraph_mode",
+        "encodes_alone",
+        "kv_cache_interleave_size",
         "video_frames",
         "cuda_graphs_in_budget",
         "chunked_local_hybrid",
@@ -50,12 +52,15 @@ def test_every_field_is_a_flag_with_its_kind_and_effects() -> None:
 @pytest.mark.parametrize("each", FLAGS, ids=lambda each: each.name)
 def test_two_servers_share_a_record_unless_a_flag_changes_memory_beside_the_cache(each: EngineFlag) -> None:
     """The length, the budget, the blocks of caches and what only decides the start change nothing that was measured."""
-    usual = EngineArgs()
-    other = replace(usual, **{each.field: 32 if each.field == "max_lora_rank" else OTHER[each.kind]})
+    usual = EngineArgs(ParallelConfig(data_parallel_size=2, enable_expert_parallel=True))
+    own = {"max_lora_rank": 32, "all2all_backend": "nixl_ep"}
+    other = replace(usual, **{each.field: own.get(each.field, OTHER[each.kind])})
     recorded = [
         flags_of(llama(), resolve_engine(llama(), ADA, plan, NEWEST), plan) for plan in (usual, other)
     ]
-    assert (recorded[0] == recorded[1]) == (each.affects <= {"length", "budget", "kv_blocks", "start"})
+    assert (recorded[0] == recorded[1]) == (
+        each.affects <= {"length", "budget", "kv_blocks", "kv_windows", "start"}
+    )
 
 
 def test_values_are_held_as_vllm_means_them() -> None:

@@ -23,10 +23,8 @@ FULL, WINDOW = FullAttention(8, 128), SlidingWindow(8, 128, 1024)
 """A block of 16 tokens is 16 x 4,096 = 65,536 bytes."""
 
 
-def cached(
-    *layers: LayerCaches, version: str = "0.32.0", layout: ParallelConfig | None = None, method: str = "mtp"
-) -> KVCache:
-    args = EngineArgs(layout=layout or ParallelConfig(), speculative_config={"method": method})
+def cached(*layers: LayerCaches, version: str = "0.32.0", layout: ParallelConfig | None = None) -> KVCache:
+    args = EngineArgs(layout=layout or ParallelConfig())
     model = ModelAttention(layers, 32, "bfloat16")
     return kv_cache(model, args, kv_rules(release_of(version)), max_num_batched_tokens=8192)
 
@@ -93,23 +91,15 @@ def test_a_pool_for_each_rank_is_needed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "ranks", "version", "batches"),
-    [
-        ("mtp", 1, "0.32.0", 2),
-        ("eagle3", 1, "0.32.0", 2),
-        ("ngram", 1, "0.32.0", 1),
-        ("suffix", 2, "0.32.0", 2),
-        ("mtp", 2, "0.32.0", 3),
-        ("mtp", 2, "0.25.0", 1),
-    ],
+    ("in_flight", "version", "reserved"),
+    [(1, "0.32.0", 1), (2, "0.26.0", 2), (3, "0.32.0", 3), (3, "0.25.0", 1)],
 )
-def test_windows_reserve_for_every_batch_in_flight(
-    method: str, ranks: int, version: str, batches: int
-) -> None:
-    """One for each pipeline rank and one more with asynchronous scheduling, which some drafters lack
-    (`VllmConfig.max_concurrent_batches`); one in all before 0.26. A window of 1,024 and 8,192 tokens a batch."""
-    cache = cached((WINDOW,), (WINDOW,), version=version, method=method, layout=ParallelConfig(1, ranks))
-    assert cache.blocks_for(1 << 20) == 64 + 512 * batches + 1
+def test_windows_reserve_for_every_batch_in_flight(in_flight: int, version: str, reserved: int) -> None:
+    """Since 0.26; one batch before. A window of 1,024 tokens is 64 blocks of 16, and 8,192 tokens a batch are 512."""
+    model = ModelAttention(((WINDOW,), (WINDOW,)), 32, "bfloat16")
+    rules = kv_rules(release_of(version))
+    cache = kv_cache(model, EngineArgs(), rules, max_num_batched_tokens=8192, concurrent_batches=in_flight)
+    assert cache.blocks_for(1 << 20) == 64 + 512 * reserved + 1
 
 
 def test_latents_with_open_pools_are_packed_into_one_block() -> None:

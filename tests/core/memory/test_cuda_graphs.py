@@ -42,6 +42,7 @@ def counted(**flags: Any) -> int:
         ({"max_num_seqs": 256, "cudagraph_mode": "FULL"}, 51),
         ({"cudagraph_capture_sizes": (1, 2, 4, 8, 16)}, 10),
         ({"cudagraph_capture_sizes": (4, 1, 2, 2)}, 6),
+        ({"cudagraph_capture_sizes": (1, 2, 100_000)}, 4),
         ({"max_num_seqs": 256, "enforce_eager": True}, 0),
         ({"max_num_seqs": 256, "max_cudagraph_capture_size": 1}, 1 + 1),
         ({"max_num_seqs": 2}, 3 + 2),

@@ -129,6 +129,7 @@ def test_a_draft_model_takes_a_slot_of_each_sequence(release: str, seqs: int, ve
     [
         (NGRAM, "0.32.0", "refused"),
         (NGRAM, "0.33.0", "fits"),
+        ({"method": "suffix"}, "0.33.0", "refused"),
         (NGRAM | {"method": "ngram_gpu"}, "0.32.0", "fits"),
     ],
 )

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from example_models import GIB, llama
 from refused_starts import MODELS, arguments, judged
+
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.fit.fit import fit
+from vllm_costmeter.core.fit.messages import ENCODES_ALONE
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.release import NEWEST, release_of
+
+H200 = GpuGroup("H200 SXM", round(139.8 * GIB), compute_capability=(9, 0))
 
 LLAMA, MOE = "meta-llama__Llama-3.1-8B-Instruct", "Qwen__Qwen3-30B-A3B"
 DEEPSEEK, QWEN_3_5 = "deepseek-ai__DeepSeek-V3", "Qwen__Qwen3.5-122B-A10B"
@@ -109,3 +119,23 @@ def test_an_external_balancer_is_for_replicas_that_share_experts(
     """--data-parallel-external-lb, and for several replicas at all."""
     result = judged(model, "H200 SXM:2", release, data_parallel_external_lb=True, data_parallel_size=replicas)
     assert result.verdict == verdict
+
+
+@pytest.mark.parametrize("release", ["0.17.0", "0.20.0", "0.33.0"])
+@pytest.mark.parametrize(
+    ("size", "block", "verdict"),
+    [(7, None, "refused"), (16, None, "fits"), (64, None, "tight"), (64, 64, "fits"), (64, 32, "refused")],
+)
+def test_a_block_holds_whole_turns_of_the_ranks(
+    release: str, size: int, block: int | None, verdict: str
+) -> None:
+    """A backend's own block is 16 or a larger power of two, which one is not always known."""
+    layout = ParallelConfig(tensor_parallel_size=16, decode_context_parallel_size=2)
+    flags = EngineArgs(layout, block_size=block, kv_cache_interleave_size=size, max_model_len=8192)
+    assert fit(llama(), replace(H200, count=16), flags, release_of(release)).verdict == verdict
+
+
+def test_an_encoder_alone_is_unknown() -> None:
+    """Neither refused for a language model that is not loaded, nor given its cache."""
+    found = fit(llama(), H200, EngineArgs(encodes_alone=True, max_model_len=1 << 30), NEWEST)
+    assert (found.verdict, found.message, found.kv_cache) == ("unknown", ENCODES_ALONE, None)

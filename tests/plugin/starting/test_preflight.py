@@ -162,3 +162,18 @@ def test_a_refused_start_names_gpus_on_which_it_fits(server: Any, caplog: pytest
     assert served.suggestions == expected.suggestions
     assert any("gpu" in each.change for each in served.suggestions)
     assert "try --gpu" in caplog.text
+
+
+@pytest.mark.parametrize("given", [None, True, False])
+def test_windows_are_kept_for_the_batches_that_a_check_counts(given: bool | None, server: Any) -> None:
+    """Gemma 3 with ngram in 0.33: two by default, one with --no-async-scheduling."""
+    flags = {"speculative_config": {**MTP, "method": "ngram"}, "async_scheduling": given}
+    gemma = MODELS / "google__gemma-3-27b-it"
+    expected: Any = as_checked("0.33.0", gemma, **flags)
+    assert server("0.33.0", gemma, **flags).kv_cache == expected.kv_cache
+
+
+def test_an_encoder_alone_is_not_checked(server: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says why."""
+    assert server("0.33.0", LLAMA_8B, mm_encoder_only=True) is None
+    assert "an encoder without its language model" in caplog.text

@@ -47,6 +47,7 @@ def test_variables_without_an_effect_that_is_modelled_are_named() -> None:
     }
     assert environment_effect(environment, release_of("0.32.0")).notes == (
         "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True may change GPU memory; its effect is not modelled",
+        "VLLM_USE_DEEP_GEMM=0 may change GPU memory; its effect is not modelled",
         "vLLM 0.32.0 does not read VLLM_ATTENTION_BACKEND: --attention-backend is the flag",
         "vLLM 0.32.0 does not read VLLM_USE_V1",
     )
@@ -61,3 +62,40 @@ def test_chunked_attention_may_lose_the_hybrid_manager(value: str, allows: bool 
         {"VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE": value}, release_of("0.32.0")
     )
     assert (effect.chunked_local_hybrid, effect.notes) == (allows, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "release", "is_named"),
+    [
+        ("VLLM_USE_V2_MODEL_RUNNER", "0", "0.21.0", False),
+        ("VLLM_USE_V2_MODEL_RUNNER", "1", "0.21.0", True),
+        ("VLLM_USE_V2_MODEL_RUNNER", "0", "0.25.1", True),
+        ("VLLM_USE_V2_MODEL_RUNNER", "1", "0.25.1", True),
+        ("VLLM_USE_V2_MODEL_RUNNER", "0", "0.33.0", True),
+        ("VLLM_USE_V2_MODEL_RUNNER", "1", "0.33.0", False),
+        ("VLLM_USE_FLASHINFER_SAMPLER", "0", "0.20.0", False),
+        ("VLLM_USE_FLASHINFER_SAMPLER", "1", "0.20.0", True),
+        ("VLLM_USE_FLASHINFER_SAMPLER", "0", "0.21.0", True),
+        ("VLLM_USE_FLASHINFER_SAMPLER", "1", "0.33.0", False),
+        ("VLLM_USE_DEEP_GEMM", "0", "0.17.0", True),
+        ("VLLM_USE_DEEP_GEMM", "1", "0.33.0", False),
+        ("VLLM_MXFP8_EMULATION_DEQUANT_AT_LOAD", "True", "0.33.0", False),
+        ("VLLM_MXFP8_EMULATION_DEQUANT_AT_LOAD", "false", "0.33.0", True),
+        ("VLLM_USE_NCCL_SYMM_MEM", "1", "0.33.0", True),
+        ("VLLM_USE_NCCL_SYMM_MEM", "0", "0.33.0", False),
+        ("VLLM_USE_NCCL_SYMM_MEM", "", "0.33.0", False),
+        ("VLLM_DEEPEP_BUFFER_SIZE_MB", "0", "0.33.0", True),
+        ("VLLM_DEEPEP_BUFFER_SIZE_MB", "1024", "0.33.0", False),
+        ("VLLM_FUSED_MOE_CHUNK_SIZE", "1024", "0.17.0", True),
+        ("VLLM_FUSED_MOE_CHUNK_SIZE", "1024", "0.20.0", False),
+        ("VLLM_USE_RAY_V2_EXECUTOR_BACKEND", "0", "0.32.0", True),
+        ("VLLM_USE_RAY_V2_EXECUTOR_BACKEND", "0", "0.33.0", False),
+        ("VLLM_ENABLE_STARTUP_PLAN", "1", "0.29.0", True),
+        ("VLLM_PP_LAYER_PARTITION", "20,12", "0.33.0", True),
+    ],
+)
+def test_a_variable_is_named_where_it_differs_from_the_releases_default(
+    name: str, value: str, release: str, is_named: bool
+) -> None:
+    """Off is a change where on is the default, and a release that does not read it is not changed by it."""
+    assert bool(environment_effect({name: value}, release_of(release)).notes) is is_named

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.sources.vllm.config import (
     ServerShape,
     device_ids_of_engine_args,
+    fields_changed,
     plan_from_engine_args,
     server_shape,
     with_resolved_defaults,
+    with_resolved_scheduling,
 )
 
 
@@ -170,3 +174,35 @@ def test_the_cuda_graph_mode_is_the_asked_one_unless_vllm_gave_full_graphs_up(
     """So that a server and a later check of the same flags compare as equal."""
     plan = plan_from_engine_args(engine_arguments(asked, level))
     assert with_resolved_defaults(plan, resolved(made)).cudagraph_mode == mode
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_asynchronous_scheduling_is_as_vllm_decided(decided: bool) -> None:
+    """Whatever was given; a release without a decision keeps the flag."""
+    plan = EngineArgs()
+    config = SimpleNamespace(scheduler_config=SimpleNamespace(async_scheduling=decided))
+    assert with_resolved_scheduling(plan, config).async_scheduling is decided
+    assert with_resolved_scheduling(plan, SimpleNamespace(scheduler_config=SimpleNamespace())) is plan
+
+
+@dataclass
+class Arguments:
+    """EngineArgs with fields of three kinds."""
+
+    swa_bounded_replay: bool = True
+    moe_backend: str = "auto"
+    additional_config: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("given", "changed"),
+    [
+        ({}, {}),
+        ({"swa_bounded_replay": False}, {"swa_bounded_replay": False}),
+        ({"moe_backend": "triton", "additional_config": {"a": 1}}, {"additional_config": {"a": 1}}),
+    ],
+)
+def test_fields_are_compared_with_vllms_own_defaults(given: dict[str, Any], changed: dict[str, Any]) -> None:
+    """Those that were asked for; off is a change where on is the default."""
+    names = ("swa_bounded_replay", "additional_config", "of_another_release")
+    assert fields_changed(Arguments(**given), names) == changed

@@ -24,6 +24,7 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.gpu.target import chosen_gpu
 from vllm_costmeter.sources.gpu.text import split_count
+from vllm_costmeter.sources.serve_args.given import unmodelled_note
 from vllm_costmeter.sources.vllm.installed import installed_release
 
 
@@ -104,7 +105,7 @@ def judged(
     else:
         result = check.answer()
     result = with_yarns_length(check, result)
-    unmodelled = map(partial(_unmodelled_note, request.serve.cudagraph_mode), request.serve.unmodelled)
+    unmodelled = map(partial(unmodelled_note, request.serve.cudagraph_mode), request.serve.unmodelled)
     notes = [*own.notes, *unmodelled]
     named, used = _gpus_named(request.gpu), result.engine.world_size
     if named > used:
@@ -153,9 +154,3 @@ def _with_other_processes(gpu: GpuGroup, held_gib: float | None) -> GpuGroup:
         )
     found = gpu.memory_bytes if gpu.free_bytes is None else gpu.free_bytes
     return replace(gpu, free_bytes=max(found - held, 1))
-
-
-def _unmodelled_note(cudagraph_mode: str | None, flag: str) -> str:
-    if cudagraph_mode is not None and flag in ("--compilation-config", "--optimization-level"):
-        return f"{flag}: {cudagraph_mode} is used for the limit of --max-num-seqs; the memory effect is not modelled"
-    return f"{flag} may change GPU memory; its effect is not modelled"

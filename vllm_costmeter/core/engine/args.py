@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 AUTO_MAX_MODEL_LEN = -1
 """`--max-model-len auto`, as in vLLM: the longest context that fits."""
 
-
 WITHOUT_FULL_GRAPHS = frozenset({"NONE", "PIECEWISE"})
 """Values of `cudagraph_mode` that capture no full decode step (vLLM's `CUDAGraphMode`, 0.17 to 0.33)."""
 
@@ -97,6 +96,7 @@ class EngineArgs:
     max_num_batched_tokens: int | None = flag(
         None, "whole", "batch", help="maximum number of tokens per step"
     )
+    all2all_backend: str = flag("allgather_reducescatter", "text", "batch", help="how experts swap tokens")
     block_size: int | None = flag(None, "whole", "kv_blocks", help="tokens per KV cache block")
     dtype: str = flag("auto", "text", "weights", "kv_layout", help="auto, bfloat16, float16 or float32")
     quantization: str | None = flag(
@@ -112,6 +112,10 @@ class EngineArgs:
     )
     cudagraph_mode: str | None = None
     """`cudagraph_mode` from --compilation-config, -O0 or -O1; None: vLLM's default, with full graphs."""
+    encodes_alone: bool = False
+    """Whether the encoder of images and audio runs alone: --mm-encoder-only, or a producer's --ec-transfer-config."""
+    kv_cache_interleave_size: int = 1
+    """Tokens in a row on one GPU of --decode-context-parallel-size; 1 where vLLM chooses it for a transfer."""
     video_frames: int | None = None
     """`num_frames` of a video in --limit-mm-per-prompt; None: the model's own."""
     cuda_graphs_in_budget: bool | None = None
@@ -176,15 +180,13 @@ class EngineArgs:
         1, "whole", "start", help="GPUs that split each prompt", short="-pcp"
     )
     enable_eplb: bool = flag(False, "switch", "start", help="balance experts over GPUs by their load")
-    eplb_config: Mapping[str, Any] | None = flag(
-        None, "object", "start", help="JSON: how experts are balanced"
-    )
+    eplb_config: Mapping[str, Any] | None = flag(None, "object", "start", help="JSON: expert balancing")
     mamba_cache_mode: str | None = flag(
         None, "text", "start", help="how recurrent states are cached, as in vLLM"
     )
     mamba_block_size: int | None = flag(None, "whole", "start", help="tokens per cached recurrent state")
     async_scheduling: bool | None = flag(
-        None, "switch", "start", help="schedule a step while the one before still runs"
+        None, "switch", "kv_windows", help="schedule a step while the one before still runs"
     )
     data_parallel_external_lb: bool = flag(
         False, "switch", "start", help="another balancer spreads requests over the replicas", short="-dpe"

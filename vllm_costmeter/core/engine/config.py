@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vllm_costmeter.core.dataclass import dataclass, fields
 from vllm_costmeter.core.engine.args import AUTO_MAX_MODEL_LEN, EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.release_rules import engine_rules
@@ -17,6 +19,11 @@ GRAPH_CAPTURE_LIMIT = 512
 """min(2 * max_num_seqs * (1 + draft tokens), 512): `_set_cudagraph_sizes` of vllm/config/vllm.py, 0.17 to 0.33."""
 BLACKWELL_CAPTURE_LIMIT, BLACKWELL_LIMIT_SINCE = 1024, (0, 28, 0)
 """The same on compute capability 10.x."""
+
+BATCHED_EXCHANGES = frozenset({"deepep_low_latency", "nixl_ep"})
+BATCHED_EXCHANGE_TOKENS = (
+    256  # DEFAULT_MAX_NUM_BATCHED_TOKENS_FOR_BATCHED_DP, vllm/config/scheduler.py, 0.20 to 0.33
+)
 
 CUDA_SIZE_WITHOUT_NVML: Version = (0, 33, 0)
 CARVE_OUT_ONLY: Version = (0, 24, 0)
@@ -88,11 +95,21 @@ def resolve_engine(
     )
 
 
-def default_batch(gpu: GpuGroup, release: Release) -> tuple[int, int]:
-    """The API server's default (max_num_seqs, max_num_batched_tokens) on a GPU.
+def default_batch(gpu: GpuGroup, release: Release, engine_args: EngineArgs) -> tuple[int, int]:
+    """The API server's default (max_num_seqs, max_num_batched_tokens) on a GPU with these flags.
 
-    Source: EngineArgs.get_batch_defaults, read in 0.17.0 to 0.33.0; A100 excluded since PR 17885 (2025-05).
+    Experts of data-parallel replicas that exchange whole batches (`use_batched_dp_moe`, from 0.20) have their own.
+        Source: EngineArgs.get_batch_defaults, read in 0.17.0 to 0.33.0; A100 excluded since PR 17885 (2025-05).
     """
+    seqs, batched = _default_batch_on(gpu, release)
+    layout = engine_args.layout
+    exchanges_batches = engine_args.all2all_backend in BATCHED_EXCHANGES and release.number >= (0, 20, 0)
+    if exchanges_batches and layout.enable_expert_parallel and layout.data_parallel_size > 1:
+        batched = BATCHED_EXCHANGE_TOKENS
+    return seqs, batched
+
+
+def _default_batch_on(gpu: GpuGroup, release: Release) -> tuple[int, int]:
     seen = _size_seen_by_defaults(gpu, release)
     if seen >= 160 * GIB:
         return 1024, engine_rules(release).batched_tokens_from_160_gib
@@ -140,7 +157,7 @@ def _least_default(model: Model, engine_args: EngineArgs, release: Release, max_
 def _batch(
     engine_args: EngineArgs, gpu: GpuGroup, release: Release, max_model_len: int, least_default: int
 ) -> tuple[int, int]:
-    default_seqs, default_batched = default_batch(gpu, release)
+    default_seqs, default_batched = default_batch(gpu, release, engine_args)
     seqs = engine_args.max_num_seqs if engine_args.max_num_seqs is not None else default_seqs
     batched = engine_args.max_num_batched_tokens
     if seqs < 1:
@@ -171,6 +188,12 @@ def _check_layout(layout: ParallelConfig) -> None:
         )
 
 
+def captured_sizes(stated: Sequence[int], batched: int) -> list[int]:
+    """The sizes that vLLM captures of those it was given: each once, and none above a batch (`_set_cudagraph_sizes`,
+    0.17 to 0.33)."""
+    return sorted({size for size in stated if size <= batched})
+
+
 def _capture_limit(gpu: GpuGroup, release: Release) -> int:
     is_datacenter_blackwell = gpu.compute_capability is not None and gpu.compute_capability[0] == 10
     if is_datacenter_blackwell and release.number >= BLACKWELL_LIMIT_SINCE:
@@ -182,7 +205,7 @@ def _capture_size(engine_args: EngineArgs, seqs: int, batched: int, limit: int) 
     if engine_args.enforce_eager:
         return 0
     if engine_args.cudagraph_capture_sizes is not None:
-        return max(engine_args.cudagraph_capture_sizes, default=0)
+        return max(captured_sizes(engine_args.cudagraph_capture_sizes, batched), default=0)
     if engine_args.max_cudagraph_capture_size is not None:
         return min(engine_args.max_cudagraph_capture_size, batched)
     drafted = (engine_args.speculative_config or {}).get("num_speculative_tokens") or 0

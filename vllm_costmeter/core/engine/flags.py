@@ -20,11 +20,22 @@ Kind = Literal[
     "whole", "count", "wholes", "length", "share", "gibibytes", "switch", "text", "object", "limits"
 ]
 Effect = Literal[
-    "weights", "kv_layout", "kv_blocks", "batch", "graphs", "adapters", "offload", "budget", "length", "start"
+    "weights",
+    "kv_layout",
+    "kv_blocks",
+    "kv_windows",
+    "batch",
+    "graphs",
+    "adapters",
+    "offload",
+    "budget",
+    "length",
+    "start",
 ]
-"""weights: what is loaded. kv_layout: size and kind of KV caches. kv_blocks: their block size. batch:
-sequences and tokens per step. graphs: CUDA graphs. adapters: LoRA slots. offload: weights in host memory.
-budget: memory that vLLM may use. length: the longest context. start: only whether vLLM starts."""
+"""weights: what is loaded. kv_layout: size and kind of KV caches. kv_blocks: their block size. kv_windows: what
+windows reserve for batches in flight. batch: sequences and tokens per step. graphs: CUDA graphs. adapters: LoRA
+slots. offload: weights in host memory. budget: memory that vLLM may use. length: the longest context. start: only
+whether vLLM starts."""
 
 WANTED: Mapping[Kind, str] = {
     "whole": "a whole number",
@@ -205,3 +216,25 @@ def prefill_backends_of(additional_config: object) -> dict[str, str]:
     given = additional_config if isinstance(additional_config, Mapping) else {}
     named = {name: given.get(name) for name in PREFILL_BACKENDS}
     return {name: each.strip().lower() for name, each in named.items() if isinstance(each, str)}
+
+
+ENCODER_ALONE = ("mm_encoder_only", "ec_transfer_config")
+
+
+def encodes_alone(encoder_only: object, transfer: object) -> bool:
+    """From the flags of `ENCODER_ALONE` (JSON or vLLM's object): a producer loads no KV cache, and from
+    0.29 no language model (`is_encode_only`)."""
+    role = transfer.get("ec_role") if isinstance(transfer, Mapping) else getattr(transfer, "ec_role", None)
+    return encoder_only is True or role == "ec_producer"
+
+
+INTERLEAVE = ("dcp_kv_cache_interleave_size", "cp_kv_cache_interleave_size", "kv_transfer_config")
+
+
+def interleave_size(old: object, size: object, transfer: object) -> int:
+    """From the flags of `INTERLEAVE`: the old name's wins, and vLLM may choose the size for a transfer (0.29 to
+    0.33)."""
+    if transfer is not None:
+        return 1
+    stated = old if type(old) is int and old > 1 else size
+    return stated if type(stated) is int and stated > 0 else 1

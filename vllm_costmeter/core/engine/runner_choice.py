@@ -1,4 +1,5 @@
-"""Which of vLLM's two model runners serves a model (`VllmConfig.use_v2_model_runner`, 0.25 to 0.33).
+"""Which of vLLM's two model runners serves a model (`VllmConfig.use_v2_model_runner`, 0.25 to 0.33), and how many
+batches it has in flight.
 
 Not seen from here, and hence taken as vLLM's defaults: VLLM_USE_V2_MODEL_RUNNER, a machine without Triton or
 pinned memory (WSL serves with the first runner), custom logits processors.
@@ -7,10 +8,10 @@ pinned memory (WSL serves with the first runner), custom logits processors.
 from __future__ import annotations
 
 from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.engine.release_rules import EngineRules
+from vllm_costmeter.core.engine.release_rules import EngineRules, engine_rules
 from vllm_costmeter.core.engine.runners import Runner
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.release import Version
+from vllm_costmeter.core.release import Release, Version
 
 LISTED_ARCHITECTURES: dict[str, Version] = {
     "DeepseekV2ForCausalLM": (0, 25, 0),
@@ -58,3 +59,36 @@ def _is_unsupported(method: object, engine_args: EngineArgs, release: Version) -
         return method in lists[-1]
     is_pipelined = engine_args.layout.pipeline_parallel_size > 1
     return method not in _FIRST_LISTED or (method == "eagle3" and is_pipelined)
+
+
+SYNCHRONOUS_DRAFTERS = frozenset({"ngram", "suffix", "medusa", "mlp_speculator", "custom_class"})
+"""Speculative methods without asynchronous scheduling (0.26 to 0.32, and in the first runner of 0.33)."""
+_DRAFT_MODELS_ASYNCHRONOUS: Version = (0, 28, 0)
+ASYNCHRONOUS_BY_RUNNER: Version = (0, 33, 0)
+"""The second runner schedules every method that it supports asynchronously."""
+
+
+def concurrent_batches(model: Model, engine_args: EngineArgs, release: Release) -> int:
+    """Batches in flight: one per pipeline rank, and one more with asynchronous scheduling, which the first runner has
+    on one rank alone (`VllmConfig.max_concurrent_batches`, 0.26 to 0.33)."""
+    rules, ranks = engine_rules(release), engine_args.layout.pipeline_parallel_size
+    is_second = runner_of(rules, model, engine_args, release.number) is rules.v2
+    if not _is_asynchronous(model, engine_args, release.number, is_second=is_second):
+        return ranks
+    return ranks + 1 if is_second or ranks == 1 else ranks
+
+
+def _is_asynchronous(model: Model, engine_args: EngineArgs, release: Version, *, is_second: bool) -> bool:
+    """As asked; by default for every model but pooling ones, and every drafter that supports it
+    (`VllmConfig.__post_init__`). Every executor of vLLM's own does, since 0.24 by
+    default Ray's too."""
+    if engine_args.async_scheduling is not None:
+        return engine_args.async_scheduling
+    if model.is_pooling:
+        return False
+    if is_second and release >= ASYNCHRONOUS_BY_RUNNER:
+        return True
+    asked = engine_args.speculative_config or {}
+    if asked.get("disable_padded_drafter_batch") is True or asked.get("method") in SYNCHRONOUS_DRAFTERS:
+        return False
+    return asked.get("method") != "draft_model" or release >= _DRAFT_MODELS_ASYNCHRONOUS

@@ -10,11 +10,7 @@ from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import AUTO_MAX_MODEL_LEN, EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig, resolve_engine
 from vllm_costmeter.core.errors import BadInputError, GpuCannotError, NotUnderstoodError
-from vllm_costmeter.core.fit.messages import (
-    gpu_notes,
-    too_heavy,
-    weights_message,
-)
+from vllm_costmeter.core.fit.messages import ENCODES_ALONE, gpu_notes, too_heavy, weights_message
 from vllm_costmeter.core.fit.result import (
     FirstStart,
     Fit,
@@ -67,6 +63,8 @@ def fit(
         engine,
         notes=(*((release.note,) if release.note else ()), *model.notes, *gpu_notes(gpu)),
     )
+    if engine_args.encodes_alone:
+        return replace(blank, message=ENCODES_ALONE)
     stopped = refusal(Start(model, gpu, engine_args, engine))
     if stopped is None:
         return _in_memory(blank, release, starts)

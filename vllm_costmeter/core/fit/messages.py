@@ -11,6 +11,9 @@ from vllm_costmeter.core.memory.above_budget import AboveBudget
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.memory.ranks import ENDS, Memory
 
+ENCODES_ALONE = (
+    "an encoder without its language model (--mm-encoder-only, --ec-transfer-config) is not modelled"
+)
 MOST_NAMED = 5
 """Limit on the processes listed in one refusal."""
 

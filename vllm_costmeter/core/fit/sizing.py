@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from vllm_costmeter.core.dataclass import Memo, dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig, default_batch, resolve_engine
+from vllm_costmeter.core.engine.runner_choice import concurrent_batches
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
@@ -116,6 +117,7 @@ class Deployment:
             rules,
             max_num_batched_tokens=engine.max_num_batched_tokens,
             compute_capability=self.gpu.compute_capability,
+            concurrent_batches=concurrent_batches(self.model, self.engine_args, self.release),
         )
 
     def _counted(self, engine: EngineConfig) -> ExactFacts | None:
@@ -166,7 +168,7 @@ class Deployment:
 
         Other flags are unchanged; vLLM accepts no value above --max-num-batched-tokens.
         """
-        default = default_batch(self.gpu, self.release)[1]
+        default = default_batch(self.gpu, self.release, self.engine_args)[1]
         low, high = 0, (self.engine_args.max_num_batched_tokens or default) + 1
         while high - low > 1:
             middle = (low + high) // 2
@@ -206,7 +208,7 @@ class Deployment:
         peak = self._length_of_full_peak()
         if self.engine_args.max_num_batched_tokens is not None:
             return peak
-        seqs, batched = default_batch(self.gpu, self.release)
+        seqs, batched = default_batch(self.gpu, self.release, self.engine_args)
         return max(-(-batched // (self.engine_args.max_num_seqs or seqs)), peak)
 
     def _length_of_full_peak(self) -> int:

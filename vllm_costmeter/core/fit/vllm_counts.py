@@ -129,7 +129,7 @@ class ExactFacts:
 def _counted(engine_args: EngineArgs) -> EngineArgs:
     """The flags that affect weights or KV layout, without eager mode: it affects only a few small gates."""
     return replace(
-        engine_args.only("weights", "kv_layout", "kv_blocks"),
+        engine_args.only("weights", "kv_layout", "kv_blocks", "kv_windows"),
         enforce_eager=False,
         cudagraph_mode=None,
         video_frames=None,

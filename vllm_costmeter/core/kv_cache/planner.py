@@ -24,9 +24,6 @@ from vllm_costmeter.core.model.attention import (
     SourcedMla,
 )
 
-SYNCHRONOUS_DRAFTERS = frozenset({"ngram", "suffix", "medusa", "mlp_speculator"})
-"""Speculative methods without asynchronous scheduling (vLLM 0.32); EAGLE, MTP and draft models have it."""
-
 _FLAGS = attrgetter("layout", *fields_affecting("kv_layout", "kv_blocks"))
 
 PoolBytes = int | tuple[int, ...]
@@ -148,16 +145,19 @@ def kv_cache(
     *,
     max_num_batched_tokens: int,
     compute_capability: tuple[int, int] | None = None,
+    concurrent_batches: int = 2,
 ) -> KVCache:
     """The KV cache of `model` served by `engine_args` under `rules`.
 
-    `max_num_batched_tokens` is the resolved value (flag or the version's default). Raises BadInputError for what
+    `max_num_batched_tokens` is the resolved value (flag or the version's default), `concurrent_batches` that of
+    `core.engine.runner_choice`; two is vLLM's default on one pipeline rank. Raises BadInputError for what
     vLLM refuses, NotUnderstoodError for what is not modelled.
     """
-    key = _key(engine_args, rules, max_num_batched_tokens, compute_capability)
+    batches = concurrent_batches if rules.counts_in_flight_batches else 1
+    key = _key(engine_args, rules, (max_num_batched_tokens, batches), compute_capability)
     if key not in model.known_caches:
         model.known_caches[key] = _laid_out(
-            model, engine_args, rules, max_num_batched_tokens, compute_capability
+            model, engine_args, rules, (max_num_batched_tokens, batches), compute_capability
         )
     found: KVCache = model.known_caches[key]
     return found
@@ -166,21 +166,22 @@ def kv_cache(
 def _key(
     engine_args: EngineArgs,
     rules: KVRules,
-    max_num_batched_tokens: int,
+    batch: tuple[int, int],
     compute_capability: tuple[int, int] | None,
 ) -> Hashable:
     """Equal for two deployments of one model whose KV caches are equal."""
     major = None if compute_capability is None else compute_capability[0]
-    return (repr(_FLAGS(engine_args)), rules, max_num_batched_tokens, major)
+    return (repr(_FLAGS(engine_args)), rules, batch, major)
 
 
 def _laid_out(
     model: ModelAttention,
     engine_args: EngineArgs,
     rules: KVRules,
-    max_num_batched_tokens: int,
+    batch: tuple[int, int],
     compute_capability: tuple[int, int] | None,
 ) -> KVCache:
+    """`batch`: its tokens, and how many batches are in flight."""
     layers = kv_layers(model, engine_args, rules, compute_capability)
     kinds = {layer.kind for rank in layers for layer, _ in rank}
     shards = engine_args.layout.decode_context_parallel_size
@@ -188,10 +189,10 @@ def _laid_out(
         raise BadInputError(
             "--decode-context-parallel-size: vLLM does not shard sliding-window layers; leave it at 1"
         )
-    batches = _concurrent_batches(engine_args) if rules.counts_in_flight_batches else 1
+    tokens, batches = batch
     limits = SequenceLimits(
-        in_flight_tokens=batches * max_num_batched_tokens,
-        encoder_tokens=max_num_batched_tokens,
+        in_flight_tokens=batches * tokens,
+        encoder_tokens=tokens,
         retained_tokens=_retained(model, engine_args) if rules.retains_drafted_tokens else 0,
         context_shards=shards,
     )
@@ -213,11 +214,3 @@ def _retained(model: ModelAttention, engine_args: EngineArgs) -> int:
     modules, drafted = model.prediction_modules, asked.get("num_speculative_tokens") or 1
     is_several = str(asked.get("method")).endswith("mtp") and min(modules, drafted) > 1
     return drafted - 1 if is_several else 0
-
-
-def _concurrent_batches(engine_args: EngineArgs) -> int:
-    """Concurrent batches: one per pipeline rank, and one more with asynchronous scheduling, which is on unless the
-    drafter does not support it (`VllmConfig.max_concurrent_batches`, vLLM 0.26 to 0.32)."""
-    ranks = engine_args.layout.pipeline_parallel_size
-    method = (engine_args.speculative_config or {}).get("method")
-    return ranks if method in SYNCHRONOUS_DRAFTERS else ranks + 1

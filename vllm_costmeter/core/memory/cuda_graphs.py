@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.engine.args import WITHOUT_FULL_GRAPHS, EngineArgs
-from vllm_costmeter.core.engine.config import EngineConfig
+from vllm_costmeter.core.engine.config import EngineConfig, captured_sizes
 from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.engine.runner_choice import runner_of
 from vllm_costmeter.core.gpu.group import GpuGroup
@@ -57,6 +57,6 @@ def graph_count(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> 
 def _captured_sizes(engine: EngineConfig, engine_args: EngineArgs) -> list[int]:
     """The sizes given, or vLLM's own (`_set_cudagraph_sizes`, 0.17 to 0.33)."""
     if engine_args.cudagraph_capture_sizes is not None:
-        return sorted(set(engine_args.cudagraph_capture_sizes))
+        return captured_sizes(engine_args.cudagraph_capture_sizes, engine.max_num_batched_tokens)
     own = [1, 2, 4, *range(8, 256, 8), *range(256, engine.max_cudagraph_capture_size + 1, 16)]
     return [size for size in own if size <= engine.max_cudagraph_capture_size]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vllm_costmeter.core.engine.runner_choice import ASYNCHRONOUS_BY_RUNNER, SYNCHRONOUS_DRAFTERS
 from vllm_costmeter.core.refusals.prediction_models import (
     OLDEST,
     PIPELINED,
@@ -17,8 +18,7 @@ from vllm_costmeter.core.release import Version, dotted
 
 _DRAFTS_ON_ONE_STAGE = (0, 30)  # create_draft_parallel_config gives the draft a pipeline of one stage
 _TRANSFORMERS_PREDICTS = (0, 33)  # Transformers' own prediction layers are drafted with
-_ASYNC_IN_THE_RUNNER = (0, 33)  # model runner V2 schedules every method asynchronously
-_SYNCHRONOUS = frozenset({"ngram", "suffix", "medusa", "mlp_speculator", "custom_class"})
+_OF_THE_FIRST_RUNNER = frozenset({"suffix", "custom_class"})  # which the second of 0.33 does not support
 _READS_INSIDE = frozenset({"eagle3", "dflash", "extract_hidden_states"})
 _NO_LIST: Version = (0, 22, 0)
 _LISTED: Mapping[str, Version] = {
@@ -143,9 +143,10 @@ def _pipeline_fault(start: Start, method: str, *, is_own: bool) -> Refusal | Non
 
 
 def _async_fault(start: Start, method: str, asked: Mapping[str, Any]) -> Refusal | None:
-    if not start.engine_args.async_scheduling or start.release.minor >= _ASYNC_IN_THE_RUNNER:
+    is_by_runner = start.release.number >= ASYNCHRONOUS_BY_RUNNER
+    if not start.engine_args.async_scheduling or (is_by_runner and method not in _OF_THE_FIRST_RUNNER):
         return None
-    if method in _SYNCHRONOUS:
+    if method in SYNCHRONOUS_DRAFTERS:
         why = f"the speculative method {method}"
     elif asked.get("disable_padded_drafter_batch") is True:
         why = "disable_padded_drafter_batch"

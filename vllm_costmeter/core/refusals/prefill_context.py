@@ -1,4 +1,4 @@
-"""`--prefill-context-parallel-size`: prompts split over GPUs, for models with MLA from 0.26."""
+"""Context parallelism: prompts split over GPUs (for models with MLA, from 0.26), and sequences dealt out to them."""
 
 from __future__ import annotations
 
@@ -39,3 +39,27 @@ def _beside(start: Start) -> list[tuple[bool, str]]:
         (asked.speculative_config is not None and release < (0, 30), "--speculative-config"),
         (start.model.is_encoder_decoder, "an encoder-decoder model"),
     ]
+
+
+_EVERY_DEFAULT_BLOCK, _SMALLEST_BLOCK = 512, 16
+"""Blocks that a backend chooses are powers of two between these; those of hybrids are not known here."""
+
+
+def interleave_fault(start: Start) -> Refusal | None:
+    """`VllmConfig.validate_block_size`, 0.17.0 to 0.33.0: whole turns of --decode-context-parallel-size in a block."""
+    asked = start.engine_args
+    size, block = asked.kv_cache_interleave_size, asked.block_size
+    if block is not None and not start.model.is_hybrid:
+        fits, is_certain = block % size == 0, True
+    else:
+        fits, is_certain = (
+            _SMALLEST_BLOCK % size == 0,
+            not start.model.is_hybrid and _EVERY_DEFAULT_BLOCK % size > 0,
+        )
+    if fits:
+        return None
+    blocks = f"--block-size {block}" if block is not None else "the block of the KV cache"
+    message = (
+        f"--cp-kv-cache-interleave-size {size} must divide {blocks}, as the cache of a sequence is split"
+    )
+    return Refusal("parallel_layout", message, is_certain=is_certain)

@@ -77,6 +77,10 @@ def _flag_rules(start: Start) -> Iterator[Rule]:
         from vllm_costmeter.core.refusals.prefill_context import prefill_context_fault
 
         yield prefill_context_fault
+    if asked.kv_cache_interleave_size > 1 and layout.decode_context_parallel_size > 1:
+        from vllm_costmeter.core.refusals.prefill_context import interleave_fault
+
+        yield interleave_fault
     if asked.speculative_config is not None:
         from vllm_costmeter.core.refusals.drafter_layout import drafter_layout_fault
         from vllm_costmeter.core.refusals.drafting import drafting_fault

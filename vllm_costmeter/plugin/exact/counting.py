@@ -7,6 +7,7 @@ from typing import Any
 
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import LAYOUT_FLAGS, EngineArgs
+from vllm_costmeter.core.engine.flags import Effect
 from vllm_costmeter.core.fit.vllm_counts import CountedWeights, ExactFacts
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
@@ -17,6 +18,7 @@ from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest, Mode
 from vllm_costmeter.plugin.exact.model_files import draft_of
 from vllm_costmeter.sources.vllm.installed import installed_vllm_version
 
+_TOLD: tuple[Effect, ...] = ("weights", "kv_layout", "kv_blocks", "kv_windows", "batch")
 ASSUMED_CAPABILITY = (9, 0)
 """For a GPU of which only the memory is known: Hopper, the most rented data centre generation."""
 
@@ -67,9 +69,7 @@ def request_for(
     """The deployment as vLLM's arguments: only flags that differ from their default."""
     usual = EngineArgs()
     told = {
-        name: value
-        for name, value in engine_args.affecting("weights", "kv_layout", "kv_blocks", "batch").items()
-        if value != getattr(usual, name)
+        name: value for name, value in engine_args.affecting(*_TOLD).items() if value != getattr(usual, name)
     }
     for flag in LAYOUT_FLAGS:
         if (size := getattr(engine_args.layout, flag.field)) != flag.default:

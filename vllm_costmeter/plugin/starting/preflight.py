@@ -13,6 +13,7 @@ from vllm_costmeter.assembly import Check, assembled
 from vllm_costmeter.core import dataclass as dataclasses
 from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.fit.messages import ENCODES_ALONE
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.settings.table import Settings
@@ -29,8 +30,10 @@ from vllm_costmeter.sources.catalogue.load import parse_gpu
 from vllm_costmeter.sources.files.ledger_path import check_ledger
 from vllm_costmeter.sources.gpu.local import NoLocalGpuError, local_gpus
 from vllm_costmeter.sources.serve_args.environment import environment_effect
+from vllm_costmeter.sources.serve_args.given import UNMODELLED, unmodelled_note, without_ours
 from vllm_costmeter.sources.vllm.config import (
     device_ids_of_engine_args,
+    fields_changed,
     is_on_cpu,
     plan_from_engine_args,
     resolved_hybrid_manager,
@@ -38,6 +41,7 @@ from vllm_costmeter.sources.vllm.config import (
     spans_machines,
     with_resolved_defaults,
     with_resolved_drafter,
+    with_resolved_scheduling,
 )
 from vllm_costmeter.sources.vllm.installed import running_release
 from vllm_costmeter.sources.vllm.touched import CONFIGURATION
@@ -66,6 +70,7 @@ class Preflight:
         tell_flags_given_up()
         self._plan = plan_from_engine_args(engine_args)
         self._device_ids = device_ids_of_engine_args(engine_args)
+        self._unmodelled = _unmodelled_notes(engine_args, self._plan.cudagraph_mode)
 
     def check(self, config: Any) -> None:
         """Refuse, warn or pass, once per server. A fault of our own never stops a start: it is logged.
@@ -98,6 +103,9 @@ class Preflight:
     def _fit(self, config: Any) -> Fit | None:
         if "check" in parts_without(CHECKED_FIELDS, config):
             return None
+        if self._plan.encodes_alone:
+            log.warning("costmeter: the fit check is skipped: %s", ENCODES_ALONE)
+            return None
         try:
             gpu = serving_gpu(self._settings, self._plan.layout, self._device_ids, spans_machines(config))
         except NoLocalGpuError as why:
@@ -107,7 +115,7 @@ class Preflight:
                 why.reason,
             )
             return None
-        engine_args = with_resolved_drafter(self._plan, config)
+        engine_args = with_resolved_scheduling(with_resolved_drafter(self._plan, config), config)
         if gpu.is_local:
             engine_args = with_resolved_defaults(engine_args, config)
         try:
@@ -143,8 +151,17 @@ class Preflight:
                 return None
             check = dataclasses.replace(check, model=counted)
             result = check.fit()
-        result = dataclasses.replace(result, notes=(*result.notes, *effect.notes))
+        result = dataclasses.replace(result, notes=(*result.notes, *effect.notes, *self._unmodelled))
         return _with_suggestions(check, result)
+
+
+def _unmodelled_notes(engine_args: Any, cudagraph_mode: str | None) -> tuple[str, ...]:
+    """As a check of the same command has them."""
+    changed = fields_changed(engine_args, UNMODELLED)
+    names = sorted(
+        name for name, value in changed.items() if without_ours(value) == value or without_ours(value)
+    )
+    return tuple(unmodelled_note(cudagraph_mode, f"--{name.replace('_', '-')}") for name in names)
 
 
 def _with_suggestions(check: Check, result: Fit) -> Fit:

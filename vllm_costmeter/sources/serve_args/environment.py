@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vllm_costmeter.core.dataclass import dataclass
-from vllm_costmeter.core.release import Release
+from vllm_costmeter.core.release import Release, Version
 from vllm_costmeter.core.whole_number import whole_number
 
 _ALLOW_LONG = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
@@ -17,32 +17,52 @@ _NOT_READ = {
     "VLLM_KV_CACHE_DTYPE": "--kv-cache-dtype",
 }
 """Variables that no release from 0.16 on reads, and the flag in place of each."""
-_UNMODELLED = (
-    "PYTORCH_CUDA_ALLOC_CONF",
-    "PYTORCH_ALLOC_CONF",
-    "VLLM_ALLREDUCE_USE_SYMM_MEM",
-    "VLLM_DEEPEP_BUFFER_SIZE_MB",
-    "VLLM_FLASHINFER_WORKSPACE_BUFFER_SIZE",
-    "VLLM_KV_CACHE_LAYOUT",
-    "VLLM_MAX_TOKENS_PER_EXPERT_FP4_MOE",
-    "VLLM_MLA_DISABLE",
-    "VLLM_MOE_USE_DEEP_GEMM",
-    "VLLM_MXFP4_EMULATION_DEQUANT_AT_LOAD",
-    "VLLM_MXFP8_EMULATION_DEQUANT_AT_LOAD",
-    "VLLM_PP_LAYER_PARTITION",
-    "VLLM_REPLICATE_EMBED",
-    "VLLM_SPARSE_INDEXER_MAX_LOGITS_MB",
-    "VLLM_SSM_CONV_STATE_LAYOUT",
-    "VLLM_USE_BREAKABLE_CUDAGRAPH",
-    "VLLM_USE_DEEP_GEMM",
-    "VLLM_USE_FLASHINFER_MOE_INT4",
-    "VLLM_USE_FLASHINFER_SAMPLER",
-    "VLLM_USE_NCCL_SYMM_MEM",
-    "VLLM_USE_TRITON_AWQ",
-    "VLLM_USE_V2_MODEL_RUNNER",
-    "VLLM_BATCH_INVARIANT",
-)
-"""May change GPU memory in a way that the check does not model."""
+_START: Version = (0, 0, 0)
+_ANY = ""
+"""In place of a default: whatever is set is a change."""
+_UNREAD = None
+_UNMODELLED: Mapping[str, tuple[tuple[Version, str | None], ...]] = {
+    **dict.fromkeys(
+        ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF", "VLLM_KV_CACHE_LAYOUT", "VLLM_PP_LAYER_PARTITION"),
+        ((_START, _ANY),),
+    ),
+    **dict.fromkeys(
+        (
+            "VLLM_BATCH_INVARIANT",
+            "VLLM_ENABLE_STARTUP_PLAN",
+            "VLLM_MLA_DISABLE",
+            "VLLM_MXFP4_EMULATION_DEQUANT_AT_LOAD",
+            "VLLM_REPLICATE_EMBED",
+            "VLLM_USE_BREAKABLE_CUDAGRAPH",
+            "VLLM_USE_FLASHINFER_MOE_INT4",
+            "VLLM_USE_NCCL_SYMM_MEM",
+            "VLLM_USE_TRITON_AWQ",
+        ),
+        ((_START, "0"),),
+    ),
+    **dict.fromkeys(
+        (
+            "VLLM_ALLREDUCE_USE_SYMM_MEM",
+            "VLLM_MOE_USE_DEEP_GEMM",
+            "VLLM_MXFP8_EMULATION_DEQUANT_AT_LOAD",
+            "VLLM_USE_DEEP_GEMM",
+        ),
+        ((_START, "1"),),
+    ),
+    "VLLM_DEEPEP_BUFFER_SIZE_MB": ((_START, "1024"),),
+    "VLLM_ENABLE_FUSED_MOE_ACTIVATION_CHUNKING": ((_START, "1"), ((0, 20, 0), _UNREAD)),
+    "VLLM_FLASHINFER_WORKSPACE_BUFFER_SIZE": ((_START, str(394 << 20)),),
+    "VLLM_FUSED_MOE_CHUNK_SIZE": ((_START, str(16 << 10)), ((0, 20, 0), _UNREAD)),
+    "VLLM_MAX_TOKENS_PER_EXPERT_FP4_MOE": ((_START, "163840"),),
+    "VLLM_SPARSE_INDEXER_MAX_LOGITS_MB": ((_START, "512"),),
+    "VLLM_SSM_CONV_STATE_LAYOUT": ((_START, "sd"),),
+    "VLLM_USE_FLASHINFER_SAMPLER": ((_START, "0"), ((0, 21, 0), "1")),
+    "VLLM_USE_RAY_V2_EXECUTOR_BACKEND": ((_START, "0"), ((0, 21, 0), "1"), ((0, 33, 0), _UNREAD)),
+    # none of 0.22 to 0.28, which choose by the model; since 0.29 every model has the second runner
+    "VLLM_USE_V2_MODEL_RUNNER": ((_START, "0"), ((0, 22, 0), _ANY), ((0, 29, 0), "1")),
+}
+"""May change GPU memory in a way that the check does not model where they differ from what the release takes if they
+are not set: its default, by the first release that has it."""
 DECIDING = (_ALLOW_LONG, _ESTIMATE, _CHUNKED, *_NOT_READ, *_UNMODELLED)
 
 
@@ -64,7 +84,7 @@ def environment_effect(environment: Mapping[str, str], release: Release) -> Envi
     notes = [
         f"{name}={environment[name]:.60} may change GPU memory; its effect is not modelled"
         for name in _UNMODELLED
-        if environment.get(name, "0") not in ("", "0")
+        if _differs(name, environment.get(name, "").strip().casefold(), release.number)
     ]
     for name, flag in _NOT_READ.items():
         if name in environment:
@@ -82,3 +102,12 @@ def environment_effect(environment: Mapping[str, str], release: Release) -> Envi
         chunked_local_hybrid=None if chunked is None else chunked != 0,
         notes=tuple(notes),
     )
+
+
+def _differs(name: str, value: str, release: Version) -> bool:
+    """Whether a variable is set to something else than the release's own default."""
+    default = [default for since, default in _UNMODELLED[name] if since <= release][-1]
+    return default is not _UNREAD and value not in ("", default) and _SWITCHES.get(value, value) != default
+
+
+_SWITCHES = {"true": "1", "false": "0"}

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.core.dataclass import dataclass, field, fields, replace
 from vllm_costmeter.core.engine.args import GRAPH_MODES, GRAPHS_OF_LEVEL, EngineArgs, engine_args_of
-from vllm_costmeter.core.engine.flags import SPECULATIVE_PARTS, prefill_backends_of
+from vllm_costmeter.core.engine.flags import (
+    ENCODER_ALONE,
+    INTERLEAVE,
+    SPECULATIVE_PARTS,
+    encodes_alone,
+    interleave_size,
+    prefill_backends_of,
+)
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
 
@@ -27,12 +34,26 @@ BACKENDS = ("data_parallel_backend", "distributed_executor_backend")
 
 UNMODELLED = frozenset(
     """
-    attention_backend attention_config compilation_config convert diffusion_config disable_sliding_window
-    enable_dbo enable_eplb fully_sharded_loras hf_config_path kv_cache_dtype_skip_layers
-    kv_sharing_fast_prefill lora_dtype mamba_block_size mamba_cache_mode mm_encoder_tp_mode
-    mm_ipc_gpu_memory_gb model_class_overrides num_gpu_blocks_override offload_backend offload_group_size
-    optimization_level performance_mode pooler_config prefill_context_parallel_size quantization_config
-    runner skip_mm_profiling
+    additional_config all2all_backend attention_backend attention_config aux_output_config
+    compilation_config convert cpu_offload_params dcp_comm_backend dcp_q_replicate default_mm_loras
+    diffusion_config disable_custom_all_reduce disable_sliding_window ec_manager_config
+    enable_batch_sharded_sampling enable_bf16x3_router_gemm enable_cumem_allocator enable_dbo
+    enable_elastic_ep enable_eplb enable_hc_sp enable_mamba_fine_grained_prefix_cache
+    enable_mamba_shared_prefix_checkpoint enable_mixed_moe_lora_format enable_moe_shared_loras
+    enable_prompt_embeds enable_return_routed_experts enable_sleep_mode enable_tower_connector_lora
+    enable_trace_replay engram_config expert_placement_strategy fully_sharded_loras hf_config_path
+    kda_decode_backend kernel_config kv_cache_dtype_skip_layers kv_sharing_fast_prefill logits_processors
+    logprobs_mode lora_dtype lora_target_modules mamba_backend mamba_block_size mamba_cache_mode
+    mamba_ssu_algorithm max_lora_cls_labels max_num_scheduled_tokens mm_device_do_normalize
+    mm_encoder_attn_backend mm_encoder_attn_dtype mm_encoder_fp8_scale_path mm_encoder_tp_mode
+    mm_ipc_gpu_memory_gb mm_processor_device mm_processor_kwargs mm_tensor_ipc model_class_overrides
+    moe_backend monokernel num_gpu_blocks_override offload_backend offload_group_size offload_num_in_group
+    offload_params offload_prefetch_step optimization_level override_attention_dtype performance_mode
+    pooler_config prefill_context_parallel_size prefix_cache_retention_interval prefix_match_unit
+    quantization_config replayssm_buffer_len return_sampling_mask runner skip_mm_profiling
+    sleep_mode_backend sparse_indexer_topk_backend specialize_active_lora swa_bounded_replay ubatch_size
+    use_fp64_gumbel use_gpu_for_pooling_score use_replayssm video_pruning_method video_pruning_rate
+    watermark_config weight_transfer_config worker_cls worker_extension_cls
     """.split()  # noqa: SIM905 - quoted strings read worse than words
 )
 """May affect memory in a way that the check does not model: accepted, with a note."""
@@ -53,6 +74,10 @@ class GivenFlags:
     """What vLLM passes over."""
     cudagraph_mode: str | None = None
     """As --compilation-config or --optimization-level sets it."""
+    encodes_alone: bool = False
+    """Whether it runs the encoder of images and audio alone."""
+    kv_cache_interleave_size: int = 1
+    """As `--dcp-kv-cache-interleave-size` or `--cp-kv-cache-interleave-size` sets it."""
     hf_overrides: Mapping[str, Any] | None = None
     """Values put into the model's config.json."""
     revision: str | None = None
@@ -78,7 +103,12 @@ class GivenFlags:
 
     def engine_args(self) -> EngineArgs:
         """A flag that was not given keeps vLLM's default. BadInputError for values that vLLM rejects."""
-        return replace(engine_args_of(**self.memory), cudagraph_mode=self.cudagraph_mode)
+        return replace(
+            engine_args_of(**self.memory),
+            cudagraph_mode=self.cudagraph_mode,
+            encodes_alone=self.encodes_alone,
+            kv_cache_interleave_size=self.kv_cache_interleave_size,
+        )
 
     def local_gpus(self) -> tuple[int | str, ...] | None:
         """`--device-ids`; None without it, and with Ray, which ignores it (0.24 to 0.33)."""
@@ -97,7 +127,9 @@ def given_flags(args: ServeArgs) -> GivenFlags:
         if flag.field in given:
             flag.reject(flag.normalised(given[flag.field]), f"--{flag.name}")
     changed = [
-        name for name in given if name in UNMODELLED and given[name] != args.flags.by_dest[name].default
+        name
+        for name in given
+        if name in UNMODELLED and without_ours(given[name]) != args.flags.by_dest[name].default
     ]
     token = given.get("hf_token")
     return GivenFlags(
@@ -109,6 +141,8 @@ def given_flags(args: ServeArgs) -> GivenFlags:
         unmodelled=tuple(sorted(f"--{name.replace('_', '-')}" for name in changed)),
         notes=_notes(args, given),
         cudagraph_mode=_cudagraph_mode(given),
+        encodes_alone=encodes_alone(*map(given.get, ENCODER_ALONE)),
+        kv_cache_interleave_size=interleave_size(*map(given.get, INTERLEAVE)),
         hf_overrides=_overrides(given.get("hf_overrides")),
         revision=given.get("revision"),
         hf_token=token if isinstance(token, str) else None,
@@ -117,6 +151,18 @@ def given_flags(args: ServeArgs) -> GivenFlags:
         spread=tuple(str(given[name]) for name in SPREAD if name in given),
         backends=tuple(given[name] for name in BACKENDS if name in given),
     )
+
+
+def without_ours(value: Any) -> Any:
+    """A value without the plugin's own settings in --additional-config."""
+    return {k: each for k, each in value.items() if k != "costmeter"} if isinstance(value, dict) else value
+
+
+def unmodelled_note(cudagraph_mode: str | None, flag: str) -> str:
+    """What an answer says about a flag of `UNMODELLED`."""
+    if cudagraph_mode is not None and flag in ("--compilation-config", "--optimization-level"):
+        return f"{flag}: {cudagraph_mode} is used for the limit of --max-num-seqs; the memory effect is not modelled"
+    return f"{flag} may change GPU memory; its effect is not modelled"
 
 
 def _overrides(value: Any) -> Mapping[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from vllm_costmeter.core import dataclass as dataclasses
@@ -16,7 +16,11 @@ from vllm_costmeter.core.engine.args import (
     ParallelConfig,
 )
 from vllm_costmeter.core.engine.flags import (
+    ENCODER_ALONE,
+    INTERLEAVE,
     SPECULATIVE_PARTS,
+    encodes_alone,
+    interleave_size,
     prefill_backends_of,
     speculative_config_of,
     video_frames_of,
@@ -121,7 +125,22 @@ def plan_from_engine_args(args: Any) -> EngineArgs:
     level = getattr(args, "optimization_level", None)
     flags["cudagraph_mode"] = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
     flags["video_frames"] = video_frames_of(getattr(args, "limit_mm_per_prompt", None))
+    flags["encodes_alone"] = encodes_alone(*(getattr(args, name, None) for name in ENCODER_ALONE))
+    flags["kv_cache_interleave_size"] = interleave_size(*(getattr(args, name, None) for name in INTERLEAVE))
     return EngineArgs(layout=ParallelConfig(**layout), **flags)
+
+
+def fields_changed(args: Any, names: Collection[str]) -> dict[str, Any]:
+    """Those of `names` that EngineArgs have with another value than vLLM's default: call before vLLM fills it in."""
+    changed = {}
+    for name, described in getattr(type(args), "__dataclass_fields__", {}).items():
+        if name in names:
+            made = described.default_factory
+            default = made() if callable(made) else described.default
+            value = getattr(args, name)
+            if value != default:
+                changed[name] = value
+    return changed
 
 
 def _balancing(given: Any) -> Mapping[str, Any] | None:
@@ -165,6 +184,12 @@ def with_resolved_defaults(engine_args: EngineArgs, config: Any) -> EngineArgs:
         max_num_batched_tokens=scheduler.max_num_batched_tokens,
         cudagraph_mode=mode if is_without_full else engine_args.cudagraph_mode,
     )
+
+
+def with_resolved_scheduling(engine_args: EngineArgs, config: Any) -> EngineArgs:
+    """The flags with vLLM's decision on asynchronous scheduling, which 0.26 and newer reserve windows by."""
+    decided = getattr(config.scheduler_config, "async_scheduling", None)
+    return engine_args if decided is None else dataclasses.replace(engine_args, async_scheduling=decided)
 
 
 def _mode_name(config: Any) -> str | None:

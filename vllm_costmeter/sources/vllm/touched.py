@@ -136,7 +136,7 @@ CONFIGURATION = (
         "assumed",
         "vllm.config.scheduler",
         "SchedulerConfig",
-        "disable_hybrid_kv_cache_manager",
+        "async_scheduling disable_hybrid_kv_cache_manager",
         "scheduler_config",
     ),
     Touched("assumed", "vllm.config.vllm", "VllmConfig", "compilation_config", ""),
