@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := # empty: pip compiles nothing (scripts/install/pip_command.py), so Python caches what it imports
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint fuzz mutations lock lowest dist sbom bench chaos soak phases accuracy docs site pictures upstream clean setup setup-tests setup-release python
+.PHONY: help demo test test-fast lint fuzz mutations lock lowest pythons dist sbom bench chaos soak phases accuracy docs site pictures upstream clean setup setup-tests setup-release python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,9 @@ lock: setup-release ## write dev.lock again after a change of pyproject.toml; UP
 
 lowest: setup-release ## the tests with the lowest versions that pyproject.toml allows
 	@$(VENV)/python -m scripts.supply.lowest
+
+pythons: setup ## the tests that need no vLLM on every Python that is found, 3.11 to 3.14; writes docs/releasing.md
+	@$(VENV)/python -m scripts.supply.pythons $(PYTHONS)
 
 dist: setup-release ## build wheel and sdist twice into dist and compare the bytes
 	@$(VENV)/python -m scripts.supply.reproducible

@@ -26,6 +26,8 @@ def test_the_documented_command_prints_the_figure(
 ) -> None:
     """On the named line of its text, with the package's own catalogue."""
     says, command, line, value = row
+    if command.startswith(("estimate ", "recommend ")):
+        pytest.importorskip("vllm", reason="its release decides what fits: the page is of the installed one")
     monkeypatch.delenv("COSTMETER_CATALOGUE", raising=False)
     main(shlex.split(command))
     lines = [" ".join(each.split()) for each in capsys.readouterr().out.splitlines()]

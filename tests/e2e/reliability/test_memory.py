@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from pathlib import Path
@@ -23,6 +24,25 @@ pytestmark = pytest.mark.chaos
 
 FAULT_SECONDS = 20
 SPARE_BYTES = 1 << 20
+ASK_FOR_MEMORY = """
+import mmap, os, threading, time
+
+
+def ask():
+    in_vain = os.path.join(os.environ["ASKED_IN_VAIN"], str(os.getpid()))
+    while True:
+        try:
+            mmap.mmap(-1, 8 << 20).close()
+        except (OSError, MemoryError):
+            with open(in_vain, "a") as file:
+                file.write(".")
+        time.sleep(0.5)
+
+
+if os.environ.get("ASKED_IN_VAIN"):
+    threading.Thread(target=ask, daemon=True).start()
+"""
+"""What every Python process of a server runs first: twice a second it asks for memory, and notes that it got none."""
 NO_LIMIT = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 
@@ -68,14 +88,19 @@ def lost_tokens(server: Server) -> int:
     return vllms.generated - ours.generated
 
 
-def test_the_api_server_gets_no_more_memory(serve: Serve, found: Found) -> None:
-    """Its address space is limited to what it has, with load, and the limit is lifted: what vLLM survives, we do."""
+def test_the_api_server_gets_no_more_memory(serve: Serve, tmp_path: Path, found: Found) -> None:
+    """Its address space is limited to what it has, with load, until it asked in vain often enough, and the limit is
+    lifted: what vLLM survives, we do."""
     survived: dict[str, bool] = {}
+    refused: dict[str, int] = {}
     figures: dict[str, tuple[int, int]] = {}
     for name, plugin in (("without", ()), ("with", METERED)):
-        with serve(
-            *plugin, "--no-enable-prefix-caching", env={"VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
-        ) as server:
+        asks = tmp_path / name
+        asks.mkdir()
+        (asks / "sitecustomize.py").write_text(ASK_FOR_MEMORY)
+        path = os.pathsep.join(filter(None, (str(asks), os.environ.get("PYTHONPATH"))))
+        env = {"VLLM_ENABLE_V1_MULTIPROCESSING": "1", "PYTHONPATH": path, "ASKED_IN_VAIN": str(asks)}
+        with serve(*plugin, "--no-enable-prefix-caching", env=env) as server:
             healthy = answers(server.url)
             before = seen(server)
             victim = server.process.pid
@@ -87,6 +112,9 @@ def test_the_api_server_gets_no_more_memory(serve: Serve, found: Found) -> None:
                 resource.prlimit(victim, resource.RLIMIT_AS, NO_LIMIT)
                 time.sleep(3)
             survived[name] = server.process.poll() is None
+            in_vain = asks / str(victim)
+            refused[name] = in_vain.stat().st_size if in_vain.exists() else 0
+            assert refused[name] > 0, "no allocation failed: the limit was none"
             figures[name] = (load.answered + load.aborted, len(load.broken))
             if survived[name]:
                 assert answers(server.url) == healthy
@@ -103,6 +131,7 @@ def test_the_api_server_gets_no_more_memory(serve: Serve, found: Found) -> None:
         "nothing",
         requests={name: done for name, (done, _) in figures.items()},
         requests_without_an_answer={name: broken for name, (_, broken) in figures.items()},
+        blocks_of_8_mib_refused=refused,
         survives=survived,
     )
 

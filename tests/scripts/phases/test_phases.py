@@ -55,6 +55,7 @@ def test_the_finding_is_the_median_of_the_blocks() -> None:
 
 def test_a_split_that_is_off_ends_the_run_with_the_reason(tmp_path: Path) -> None:
     """More than 15 % off, or no better than waiting, or a pure load charged to the other phase; the page is written."""
+    pytest.importorskip("vllm", reason="the page names its release")
     blocks = [prompts(3), mixture(4, 2, "long prompts"), decoding(1)]
     blocks += [
         mixture(4, 3),
