@@ -25,15 +25,16 @@ GROUPS = {
 }
 """By the file of the tests."""
 TEXT = """
-`make chaos` injects each fault into a real server (vLLM's CPU build, a tiny model) under completions, chats, streams and
-aborted requests without a pause. The GPU driver is a stand-in, and the disk's and the clock's faults come from a library
-that is loaded before libc: no disk was filled and no clock was set. A stopped server is one that got SIGSTOP; no machine
-was suspended. Where the server goes on, it requires the same text, token counts and model of six completions before the
-fault and during or after it, an answer to every request, tokens equal to vLLM's own counters and dollars within 2 % of
-price x time at a rental price, but for what a row says is lost; where it ends, the exit status that a server without the
-plugin has. "Nothing" of a ledger that cannot be written holds while the server lives: what is not written goes with it if
-it is killed. A row has the date of the last run that passed; a failure since is named. A case of a test that is in no
-table was not recorded. How many requests and scrapes there were depends on what else the machine did.
+`make chaos` injects each fault into a real server (vLLM's CPU build, a tiny model) under completions, chats, streams
+and aborted requests without a pause. The GPU driver is a stand-in, and the disk's and the clock's faults come from a
+library that is loaded before libc: no disk was filled and no clock was set. A stopped server is one that got SIGSTOP;
+no machine was suspended. Where the server goes on, it requires the same text, token counts and model of six
+completions before the fault and during or after it, an answer to every request, tokens equal to vLLM's own counters
+and dollars within 2 % of price x time at a rental price, but for what a row says is lost; where it ends, the exit
+status that a server without the plugin has. "Nothing" of a ledger that cannot be written holds while the server
+lives: what is not written goes with it if it is killed. A row has the date of the last run that passed; a failure
+since is named. A case of a test that is in no table was not recorded. How many requests and scrapes there were
+depends on what else the machine did.
 
 An exception at every line of the plugin is a test of its own (`tests/plugin/test_faults.py`, `test_every_file.py`, in
 every `make test`): each line is made to fail in turn, within vLLM's own classes around a stand-in of the engine.

@@ -14,12 +14,12 @@ PAGE, RECORD = DOCS / "reliability.md", DOCS / "reliability" / "soak.json"
 SECTION = MarkedSection("soak", "Soak", "python -m scripts.pages.soak")
 TITLES = {"generates": "A server that generates", "embeds": "A server that embeds"}
 TEXT = """
-`make soak` serves the same mixed traffic ({kinds}) to servers with every feature on (ledger, tenants, budgets, price of
-each answer, OTLP, two open pages, a scrape every five seconds) and to the same servers without the plugin: vLLM's CPU
-build, a tiny model, {minutes:.0f} minutes on {on}. Memory is what the processes have allocated (`Anonymous` in
-`smaps_rollup`); its growth is the median slope of all pairs of samples after the first ten minutes. Every ten minutes the
-generating server sleeps and wakes. The worker of vLLM's CPU build grows by hundreds of MiB an hour with and without the
-plugin, so that a difference of a few says nothing there; it is not in the sum.
+`make soak` serves the same mixed traffic ({kinds}) to servers with every feature on (ledger, tenants, budgets, price
+of each answer, OTLP, two open pages, a scrape every five seconds) and to the same servers without the plugin: vLLM's
+CPU build, a tiny model, {minutes:.0f} minutes on {on}. Memory is what the processes have allocated (`Anonymous` in
+`smaps_rollup`); its growth is the median slope of all pairs of samples after the first ten minutes. Every ten minutes
+the generating server sleeps and wakes. The worker of vLLM's CPU build grows by hundreds of MiB an hour with and
+without the plugin, so that a difference of a few says nothing there; it is not in the sum.
 
 | | {titles} |
 |---|{rules}

@@ -10,9 +10,9 @@ from scripts.supply.dependencies import NOT_SHIPPED, ROOT, closure, declared
 PAGE = """\
 # Licences
 
-vllm-costmeter itself is Apache-2.0. One piece of code of others is in it: uPlot, which draws the live page's charts, under
-MIT (`vllm_costmeter/outputs/page/assets/uPlot.LICENSE`). The examples and, in the sdist, the tests hold facts and data of
-others, such as published config.json files, each with its source beside it (`tests/data/README.md`).
+vllm-costmeter itself is Apache-2.0. One piece of code of others is in it: uPlot, which draws the live page's charts,
+under MIT (`vllm_costmeter/outputs/page/assets/uPlot.LICENSE`). The examples and, in the sdist, the tests hold facts
+and data of others, such as published config.json files, each with its source beside it (`tests/data/README.md`).
 
 The tables are written by `python -m scripts.supply.licences` from the metadata of the packages that are installed. Not
 listed: what only development needs, and vLLM and ROCm's `amdsmi`, which are the host's.

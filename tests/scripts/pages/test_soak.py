@@ -39,7 +39,7 @@ def test_every_figure_stands_beside_the_server_without_the_plugin() -> None:
         "| the same by vLLM's counters | 1, 2, 4 |",
         "| bill against price x time | -0.0120% |",
         "| MiB per hour of the API server, with (without) | +1.50 (+1.25) |",
-        "| MiB per hour that the plugin adds | +0.25 |",
+        "| MiB per hour that the plugin adds to API server and engine | +0.25 |",
         "| descriptors every ten minutes, with (without) | 10, constant (9, constant) |",
         "| threads every ten minutes, with (without) | 7 to 8, at most 12 (7, constant) |",
     ):
