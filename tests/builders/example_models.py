@@ -44,6 +44,11 @@ class FixedWeights:
         """Nothing is kept."""
         return (0,) * engine_args.layout.pipeline_parallel_size
 
+    def leaves_towers_out(self, engine_args: EngineArgs) -> bool:
+        """A tower for images and videos."""
+        limits = engine_args.limit_mm_per_prompt or {}
+        return engine_args.language_model_only or limits.get("image") == limits.get("video") == 0
+
 
 def llama(gib: float = 14.96, *, layers: int = 32, fault: Exception | None = None, **changes: Any) -> Model:
     """An 8B Llama: 128 KiB of KV cache per token with 32 layers, a vocabulary of 128,256, 131,072 tokens."""

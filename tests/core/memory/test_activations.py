@@ -61,10 +61,9 @@ def test_a_multimodal_model_holds_its_images_too() -> None:
     """Gemma-3-27b logged 3.99 GiB; without its tower it is a text model."""
     gemma = replace(sized(5376, 262208, 21504), is_multimodal=True)
     assert peak(gemma).bytes / GIB == pytest.approx(3.99, abs=0.1)
-    assert peak(gemma, language_model_only=True).bytes == peak(replace(gemma, is_multimodal=False)).bytes
-    assert (
-        peak(gemma, limit_mm_per_prompt={"image": 0}).bytes == peak(replace(gemma, is_multimodal=False)).bytes
-    )
+    text = peak(replace(gemma, is_multimodal=False)).bytes
+    assert peak(gemma, language_model_only=True).bytes == text
+    assert peak(gemma, limit_mm_per_prompt={"image": 0, "video": 0}).bytes == text
 
 
 def test_a_pooling_model_has_no_sampler() -> None:
@@ -114,6 +113,10 @@ def test_without_images_the_tower_adds_nothing() -> None:
     few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048}
     alone = peak(seeing(), language_model_only=True, **few)
     assert peak(seeing(), limit_mm_per_prompt={"image": 0, "video": 0}, **few) == alone
+    assert peak(seeing(), limit_mm_per_prompt={"image": 0}, **few) == peak(seeing(), **few), (
+        "videos are profiled"
+    )
+    assert peak(seeing(), limit_mm_per_prompt={"audio": 0}, **few) == peak(seeing(), **few)
     assert peak(seeing(), **few).bytes > alone.bytes + GIB
 
 

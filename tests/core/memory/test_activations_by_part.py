@@ -6,11 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from activation_peaks import peak, sized
+from activation_peaks import H100, peak, sized
 
-from vllm_costmeter.core.engine.args import ParallelConfig
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.config import resolve_engine
+from vllm_costmeter.core.memory.activations import _moe_workspace_bytes
 from vllm_costmeter.core.memory.byte_range import gib
+from vllm_costmeter.core.memory.layer_peak import workload
 from vllm_costmeter.core.model.model import ImageTower, Model
+from vllm_costmeter.core.release import release_of
 
 TEXT = sized(1024, 32_000)
 LOGITS = 256 * 32_000
@@ -99,6 +103,76 @@ def test_a_pipeline_rank_sends_two_vectors_per_token_and_the_last_one_none() -> 
         LAYER_MOST + round(1.1 * sent) + gib(0.25),
     )
     assert ends(TEXT, "0.19.0", True, layout=two) == ends(TEXT, "0.19.0")
+
+
+@pytest.mark.parametrize(
+    ("version", "received"), [("0.19.0", 1), ("0.25.1", 0), ("0.26.0", 0), ("0.27.0", 1), ("0.33.0", 1)]
+)
+def test_ranks_behind_the_first_keep_what_they_receive(version: str, received: int) -> None:
+    """Two vectors per token, the last rank too; the second runner's are counted from 0.27 on."""
+    for last in (False, True):
+        behind, first = (ends(TEXT, version, last, first=first)[1] for first in (False, True))
+        assert behind - first == received * 2 * HIDDEN
+
+
+@pytest.mark.parametrize(
+    ("version", "layout", "backend", "rows", "inner"),
+    [
+        ("0.24.0", {}, None, (1, 1, 1), 512),
+        ("0.24.0", {"data_parallel_size": 4}, None, (1, 4, 4), 128),
+        ("0.24.0", {"data_parallel_size": 4, "tensor_parallel_size": 2}, None, (1, 4, 4), 64),
+        ("0.24.0", {"data_parallel_size": 4, "enable_expert_parallel": True}, None, (1, 4, 4), 512),
+        ("0.33.0", {"data_parallel_size": 4, "enable_expert_parallel": True}, None, (1, 4, 4), 512),
+        (
+            "0.33.0",
+            {"data_parallel_size": 4, "enable_expert_parallel": True},
+            "deepep_high_throughput",
+            (1, 1, 4),
+            512,
+        ),
+        ("0.33.0", {"data_parallel_size": 4}, "deepep_high_throughput", (1, 4, 4), 128),
+        ("0.17.0", {"data_parallel_size": 16}, None, (1, 8, 8), 32),
+        ("0.18.0", {"data_parallel_size": 16}, None, (1, 16, 16), 32),
+    ],
+)
+def test_experts_see_the_tokens_of_all_copies(
+    version: str, layout: dict[str, Any], backend: str | None, rows: tuple[int, int, int], inner: int
+) -> None:
+    """In the workspaces (least, usual, most), and as vectors before and after them; 0.17 takes at most 16,384 tokens at
+    once, eight copies' here."""
+    model = replace(TEXT, sizes=replace(TEXT.sizes, **EXPERTS), is_moe=True)
+    flags = {"layout": ParallelConfig(**layout), **({"all2all_backend": backend} if backend else {})}
+    copies = layout.get("data_parallel_size", 1)
+    batch = {"max_num_seqs": 256, "max_num_batched_tokens": 2048}
+    engine_args = EngineArgs(**batch, **flags)
+    engine = resolve_engine(model, H100, engine_args, release_of(version))
+    row = 2 * 2048 * 4 * (1024 + max(2 * inner, 1024))
+    gathered = 2 * HIDDEN * copies if copies > 1 else 0
+    work = workload(model, engine, is_last_rank=True)
+    usual, least, most = _moe_workspace_bytes(model, engine, engine_args, work)
+    assert least == row
+    assert usual == row * rows[1] + (gathered if rows[1] > 1 else 0)
+    assert most == row * rows[2] + gathered
+
+
+@pytest.mark.parametrize(
+    ("version", "method", "value_bytes"),
+    [
+        ("0.24.0", "probabilistic", 0),
+        ("0.27.0", "probabilistic", 4),
+        ("0.28.0", "probabilistic", 2),
+        ("0.33.0", "probabilistic", 2),
+        ("0.33.0", "greedy", 0),
+    ],
+)
+def test_drafted_logits_are_kept_for_sampling_by_their_probability(
+    version: str, method: str, value_bytes: int
+) -> None:
+    """Of three drafted tokens per sequence, by the second runner: float32 in 0.27, then the head's dtype."""
+    asked = {"method": "eagle3", "num_speculative_tokens": 3}
+    without = ends(TEXT, version, speculative_config=asked)
+    found = ends(TEXT, version, speculative_config={**asked, "draft_sample_method": method})
+    assert found[0] - without[0] == found[1] - without[1] == value_bytes * 3 * LOGITS
 
 
 def test_the_high_end_is_no_less_than_the_peak() -> None:

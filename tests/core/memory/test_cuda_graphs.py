@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,6 +60,18 @@ def test_graphs_are_counted_as_vllm_logs_them(flags: dict[str, Any], graphs: int
     """ "PIECEWISE=51, FULL=35" at 256 sequences, 51 and 51 at 1024 (logs of 0.19 to 0.27): sizes 1, 2, 4, from 8 in
     steps of 8, from 256 in steps of 16; whole up to the largest batch of decode steps, with their drafts."""
     assert counted(**flags) == graphs
+
+
+def test_adapters_double_the_graphs() -> None:
+    """Each with adapters and without (`cudagraph_specialize_lora`)."""
+    assert counted(max_num_seqs=256, enable_lora=True) == 2 * (51 + 35)
+
+
+@pytest.mark.parametrize("mode", [None, "FULL", "FULL_AND_PIECEWISE"])
+def test_an_encoder_decoder_captures_decode_steps_alone(mode: str | None) -> None:
+    """vLLM overrides the mode."""
+    model, args = replace(llama(), is_encoder_decoder=True), EngineArgs(max_num_seqs=256, cudagraph_mode=mode)
+    assert graph_count(model, resolve_engine(model, ADA, args, release_of("0.24.0")), args) == 35
 
 
 def test_a_pooling_model_captures_no_decode_steps() -> None:

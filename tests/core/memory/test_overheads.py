@@ -35,7 +35,7 @@ def engine(**flags: object) -> EngineConfig:
 def test_non_torch_memory_as_logged_by_0_19(layout: ParallelConfig, last: bool, logged_gib: float) -> None:
     """Within 0.05 GiB of the H100 logs, and the range contains them."""
     rules = engine_rules(release_of("0.19.0"))
-    estimate = non_torch(engine(layout=layout), rules, H100, is_last_rank=last)
+    estimate = non_torch(engine(layout=layout), rules, H100, is_moe=False, is_last_rank=last)
     assert estimate.bytes / GIB == pytest.approx(logged_gib, abs=0.05)
     assert estimate.low_bytes < gib(logged_gib) < estimate.high_bytes
 
@@ -46,11 +46,11 @@ AMD = GpuGroup("MI300X", 192 * GIB)
 
 
 def outside(
-    version: str, gpu: GpuGroup = BARE, last: bool = True, **layout: int | bool
+    version: str, gpu: GpuGroup = BARE, last: bool = True, moe: bool = False, **layout: int | bool
 ) -> tuple[float, float, float]:
     """(least, usual, most) GiB outside PyTorch's allocator."""
     rules = engine_rules(release_of(version))
-    found = non_torch(engine(layout=ParallelConfig(**layout)), rules, gpu, is_last_rank=last)  # type: ignore[arg-type]
+    found = non_torch(engine(layout=ParallelConfig(**layout)), rules, gpu, is_moe=moe, is_last_rank=last)  # type: ignore[arg-type]
     return tuple(each / GIB for each in (found.low_bytes, found.bytes, found.high_bytes))  # type: ignore[return-value]
 
 
@@ -93,19 +93,21 @@ def test_a_pipeline_rank_without_sampler_holds_less(last: bool, expected: tuple[
         ("0.19.0", ADA, {"tensor_parallel_size": 2, "data_parallel_size": 4}, (0.1, 0.45, 0.8)),
         ("0.19.0", BARE, {"data_parallel_size": 2}, (0.05, 0.25, 0.46)),
         ("0.19.0", BARE, {"enable_expert_parallel": True}, (0.05, 0.25, 0.46)),
-        ("0.19.0", ADA, {"data_parallel_size": 2, "enable_expert_parallel": True}, (0.1, 0.45, 0.8)),
+        ("0.19.0", BARE, {"data_parallel_size": 2, "enable_expert_parallel": True}, (0.05, 0.25, 0.46)),
+        ("0.19.0", ADA, {"moe": True, "data_parallel_size": 2}, (0.1, 0.45, 0.8)),
         (
             "0.19.0",
             ADA,
-            {"tensor_parallel_size": 2, "data_parallel_size": 4, "enable_expert_parallel": True},
-            (0.2, 1.0, 3.0),
+            {"moe": True, "data_parallel_size": 2, "enable_expert_parallel": True},
+            (0.1, 0.45, 0.8),
         ),
+        ("0.19.0", ADA, {"moe": True, "tensor_parallel_size": 2, "data_parallel_size": 4}, (0.2, 1.0, 3.0)),
     ],
 )
 def test_linked_gpus_hold_nccls_buffers(
     version: str, gpu: GpuGroup, layout: dict[str, int | bool], expected: tuple[float, float, float]
 ) -> None:
-    """By their link from 0.15 on; replicas are linked where they share experts. 2 to 3 GiB logged at TP 8."""
+    """By their link from 0.15 on; replicas are linked where they have experts. 2 to 3 GiB logged at TP 8."""
     assert outside(version, gpu, **layout) == pytest.approx(expected)
 
 

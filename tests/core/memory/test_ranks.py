@@ -69,7 +69,7 @@ def test_each_rank_has_the_parts_of_its_place() -> None:
         assert rank.activations == activation_peak(
             model, engine, args, rules, is_first_rank=not is_last, is_last_rank=is_last
         )
-        assert rank.non_torch == non_torch(engine, rules, H100, is_last_rank=is_last)
+        assert rank.non_torch == non_torch(engine, rules, H100, is_moe=False, is_last_rank=is_last)
         assert (rank.beside_weights.low_bytes, rank.beside_weights.bytes, rank.lora.bytes) == (200, 210, 3)
         assert rank.measured is None
     assert found.free == free_memory(H100)

@@ -35,6 +35,9 @@ class Runner:
     encoding_ranks: Literal["none", "first", "every"] = "every"
     """Pipeline ranks whose profile run encodes an image of the largest size: in V1 (`profile_run`, 0.17 to 0.33) every
     one, since each has the tower."""
+    counts_received: bool = True
+    """Whether the buffers that a pipeline rank receives into are counted: the second runner makes them behind the block
+    that measures the weights, so that until 0.27 nothing counts them."""
     rejection_copies: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Further float32 copies of the logits under speculative decoding; 0: the rejection sampler is not profiled."""
 
@@ -89,12 +92,14 @@ V2_IN_0_25 = Runner(
     # made in load_model behind the block that measures the weights, so that until 0.27 nothing counts it
     state_bytes_per_logit=0.0,
     kept_rows=0,
+    counts_received=False,
     encoding_ranks="none",  # `profile_run` of 0.25.0 and 0.26.0 runs the language model alone
     graphs=None,  # source of 0.25.0 to 0.28.0: "return 0"; logged in 0.25.1
 )
 V2_IN_0_26 = replace(V2_IN_0_25, float_copies=(0.0, 0.0, 1.0))  # in place, in the model's dtype (sampler.py)
 V2_IN_0_27 = replace(
     V2_IN_0_25,  # a float32 copy again (sampler.py of 0.27.0)
+    counts_received=True,
     encoding_ranks="first",  # `is_first_pp_rank` in `profile_run` of 0.27.0 to 0.33.0
     state_bytes_per_logit=PENALTY_STATE,  # what is used is now the drop of free memory since the start
 )

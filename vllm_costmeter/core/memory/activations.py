@@ -46,7 +46,7 @@ def activation_peak(
     runner = runner_of(rules, model, engine_args, engine.release.number)
     layer = layer_peak(model, engine, engine_args, work)
     sampler = _sampler_peak(model, engine_args, work, runner)
-    workspace = _moe_workspace_bytes(model, engine, work)
+    workspace, workspace_low, workspace_high = _moe_workspace_bytes(model, engine, engine_args, work)
     image, (outputs, outputs_high) = exactly(0, "no image is profiled"), (0, 0)
     encodes = runner.encoding_ranks == "every" or (runner.encoding_ranks == "first" and is_first_rank)
     if model.is_multimodal and encodes:
@@ -54,14 +54,19 @@ def activation_peak(
 
         outputs, outputs_high = multimodal_bytes(model, engine_args, work)
         image = image_peak(model, engine_args, work)
-    state = _sampler_state_bytes(model, engine, work, runner)
+    state = _sampler_state_bytes(model, engine, work, runner) + _draft_logits_bytes(
+        model, engine, engine_args, work, runner
+    )
     state += work.dtype_bytes * work.tokens * model.kept_values_per_token
-    held = state + workspace + outputs + _pipeline_buffers_bytes(model, work)
+    passed = _pipeline_buffers_bytes(model, work, is_received=runner.counts_received and not is_first_rank)
+    held = state + workspace + outputs + passed
     rows = runner.kept_rows * FLOAT32_BYTES * model.sizes.vocab_size if work.has_sampler else 0
     fixed = FIXED_BESIDE_ROWS_GIB if rows else FIXED_GIB
     margin = MARGIN_BESIDE_ROWS_GIB if rows and not model.is_hybrid else MARGIN_GIB
     peak = max(max(sampler.bytes + rows, layer.bytes) + held, image.bytes + state) + gib(fixed)
-    low = max(sampler.low_bytes, layer.low_bytes) + state + round(0.5 * (held - state)) + gib(0.05)
+    least = held - state - workspace + workspace_low
+    low = max(sampler.low_bytes, layer.low_bytes) + state + round(0.5 * least) + gib(0.05)
+    held += workspace_high - workspace
     high = max(sampler.high_bytes, layer.high_bytes) + round(1.1 * held) + outputs_high
     high = max(high, image.high_bytes + state)
     return ByteRange(
@@ -93,23 +98,63 @@ def _sampler_state_bytes(model: Model, engine: EngineConfig, work: Workload, run
     return round(runner.state_bytes_per_logit * engine.max_num_seqs * model.sizes.vocab_size)
 
 
-def _moe_workspace_bytes(model: Model, engine: EngineConfig, work: Workload) -> int:
-    """The two workspaces of the fused-MoE kernel (TritonExperts.workspace_shapes), kept after the run.
+def _draft_logits_bytes(
+    model: Model, engine: EngineConfig, engine_args: EngineArgs, work: Workload, runner: Runner
+) -> int:
+    """What the second runner keeps of the drafted tokens' logits under `draft_sample_method: probabilistic`: float32
+    in 0.27, then the head's dtype (gpu/spec_decode/speculator.py, 0.27 to 0.33)."""
+    asked = engine_args.speculative_config or {}
+    if (
+        not work.has_sampler
+        or not runner.state_bytes_per_logit
+        or asked.get("draft_sample_method") != "probabilistic"
+    ):
+        return 0
+    drafted = asked.get("num_speculative_tokens") or 1
+    value = FLOAT32_BYTES if engine.release.number < (0, 28, 0) else work.dtype_bytes
+    return value * engine.max_num_seqs * drafted * model.sizes.vocab_size
+
+
+CHUNKED_BEFORE, CHUNK_TOKENS = (0, 18, 0), 16 * 1024
+"""The fused-MoE kernel took at most so many tokens at once (VLLM_FUSED_MOE_CHUNK_SIZE of 0.17)."""
+GATHERS = ("allgather_reducescatter", "naive")
+
+
+def _moe_workspace_bytes(
+    model: Model, engine: EngineConfig, engine_args: EngineArgs, work: Workload
+) -> tuple[int, int, int]:
+    """(usual, least, most) of the two workspaces of the fused-MoE kernel (TritonExperts.workspace_shapes), kept after
+    the run.
+
+    With data parallelism every rank's experts see the tokens of all copies, which are gathered before and scattered
+    after them (device_communicators/all2all.py and fused_moe/all2all_utils.py, 0.17 to 0.33): always without
+    expert parallelism, and under --all2all-backend allgather_reducescatter with it. Other backends bound what they
+    hand over in their own ways: at least one copy's tokens, at most those of all. No such start was recorded.
 
     Computed against the residual measured at start: Qwen3-30B-A3B 0.50 against 0.50 GiB, DeepSeek-V2-Lite
     0.45 against 0.41, Mixtral 0.66 against 0.60. The MXFP4 kernels use none (gpt-oss-20b: 0.02 GiB).
     """
     sizes = model.sizes
     if not sizes.num_experts_per_token or engine.quantization in _MXFP4:
-        return 0
-    ranks = 1 if engine.layout.enable_expert_parallel else work.tensor_parallel_size
+        return 0, 0, 0
+    layout, copies = engine.layout, engine.layout.data_parallel_size
+    ranks = 1 if layout.enable_expert_parallel else work.tensor_parallel_size * copies
     inner = (sizes.moe_intermediate_size or sizes.intermediate_size) // ranks
     width = max(inner, sizes.hidden_size) + max(2 * inner, sizes.hidden_size)
-    return work.dtype_bytes * work.tokens * sizes.num_experts_per_token * width
+    row = work.dtype_bytes * sizes.num_experts_per_token * width
+    one = row * work.tokens
+    if copies == 1:
+        return one, one, one
+    gathered = work.tokens * copies
+    chunk = CHUNK_TOKENS if engine.release.number < CHUNKED_BEFORE else gathered
+    every = row * min(gathered, chunk) + 2 * work.dtype_bytes * gathered * sizes.hidden_size
+    gathers = not layout.enable_expert_parallel or engine_args.all2all_backend in GATHERS
+    return every if gathers else one, one, max(one, every)
 
 
-def _pipeline_buffers_bytes(model: Model, work: Workload) -> int:
-    """Hidden state and residual sent to the next pipeline rank; the last rank, or the only one, sends nothing."""
-    if work.is_last_rank:
-        return 0
-    return 2 * work.dtype_bytes * work.tokens * model.sizes.hidden_size
+def _pipeline_buffers_bytes(model: Model, work: Workload, *, is_received: bool) -> int:
+    """Hidden state and residual sent to the next pipeline rank (the last one sends nothing), and those of the rank
+    before, which vLLM keeps (`make_empty_intermediate_tensors` of both runners)."""
+    return (
+        (is_received + (not work.is_last_rank)) * 2 * work.dtype_bytes * work.tokens * model.sizes.hidden_size
+    )

@@ -41,11 +41,15 @@ def cuda_graphs(model: Model, engine: EngineConfig, engine_args: EngineArgs, gpu
 
 
 def graph_count(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> int:
-    """Graphs that vLLM captures: every size piecewise, and whole for batches of decode steps alone."""
+    """Graphs that vLLM captures: every size piecewise, and whole for batches of decode steps alone; each twice with
+    LoRA, with adapters and without (`cudagraph_specialize_lora`, on by default); encoder-decoders only whole decode
+    steps (`VllmConfig.__post_init__`); 0.17 to 0.33."""
     if engine.max_cudagraph_capture_size == 0 or engine_args.cudagraph_mode == "NONE":
         return 0
-    sizes = _captured_sizes(engine, engine_args)
+    sizes = _captured_sizes(engine, engine_args) * (2 if engine_args.enable_lora else 1)
     mode = engine_args.cudagraph_mode or "FULL_AND_PIECEWISE"
+    if model.is_encoder_decoder:
+        mode = "FULL_DECODE_ONLY"
     piecewise = 0 if mode in ("FULL", "FULL_DECODE_ONLY") else len(sizes)
     if model.is_pooling or mode in WITHOUT_FULL_GRAPHS:
         return piecewise

@@ -73,12 +73,7 @@ def _table_bytes(model: Model, engine: EngineConfig, engine_args: EngineArgs, re
     ranks = engine.layout.tensor_parallel_size
     if ranks > 1 and release >= TABLE_OUTSIDE_THE_GRAPH:
         return 0
-    if model.is_multimodal and not _is_text_only(engine_args):
+    if model.is_multimodal and not model.weights.leaves_towers_out(engine_args):
         return 0
     rows = -(-model.sizes.vocab_size // PADDED_VOCABULARY) * PADDED_VOCABULARY
     return rows // ranks * model.sizes.hidden_size * _BYTES.get(engine.dtype, 2)
-
-
-def _is_text_only(engine_args: EngineArgs) -> bool:
-    limits = engine_args.limit_mm_per_prompt
-    return engine_args.language_model_only or (limits is not None and not any(limits.values()))

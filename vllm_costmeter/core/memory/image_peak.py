@@ -29,7 +29,7 @@ def image_peak(model: Model, engine_args: EngineArgs, work: Workload) -> ByteRan
     processor may be limited to smaller images (`--mm-processor-kwargs`, preprocessor_config.json).
     """
     tower = model.sizes.image_tower
-    if tower is None or _leaves_images_out(engine_args):
+    if tower is None or model.weights.leaves_towers_out(engine_args):
         return exactly(0, "no image is profiled")
     merged = tower.mergers * tower.output_width / MERGED_PATCHES
     shares = 5.2 + 6 / work.tensor_parallel_size
@@ -38,18 +38,13 @@ def image_peak(model: Model, engine_args: EngineArgs, work: Workload) -> ByteRan
     return ByteRange(encoded + 4 * values, 0, encoded + 6 * values, "one image of the largest size")
 
 
-def _leaves_images_out(engine_args: EngineArgs) -> bool:
-    limits = engine_args.limit_mm_per_prompt
-    return engine_args.language_model_only or (limits is not None and not any(limits.values()))
-
-
 def multimodal_bytes(model: Model, engine_args: EngineArgs, work: Workload) -> tuple[int, int]:
     """(usual bytes, further bytes at most): encoder outputs and pixel inputs kept throughout the profile run.
 
     On 0.19.0, Gemma-3-27b used 0.24 GiB and Llama-4-Scout 0.13 GiB more than the text part; towers that
     accept very large images peak higher (Qwen2.5-VL-7B on 0.22.0: about 1.7 GiB more).
     """
-    if not model.is_multimodal or _leaves_images_out(engine_args):
+    if not model.is_multimodal or model.weights.leaves_towers_out(engine_args):
         return 0, 0
     tower = model.sizes.image_tower
     if tower is not None:

@@ -22,8 +22,14 @@ WIDE_GPUS, WIDE_MOST_GIB = 8, 3.0  # 2 to 3 GiB logged at TP 8
 WITHOUT_SAMPLER_GIB = 0.07  # pipeline ranks of 0.19.0 on H100 that run no sampler
 
 
-def non_torch(engine: EngineConfig, rules: EngineRules, gpu: GpuGroup, *, is_last_rank: bool) -> ByteRange:
-    """Bytes outside PyTorch's allocator: CUDA context and modules, NCCL, custom all-reduce."""
+def non_torch(
+    engine: EngineConfig, rules: EngineRules, gpu: GpuGroup, *, is_moe: bool, is_last_rank: bool
+) -> ByteRange:
+    """Bytes outside PyTorch's allocator: CUDA context and modules, NCCL, custom all-reduce.
+
+    Data-parallel copies are linked where experts are exchanged, with expert parallelism or without
+    (fused_moe/all2all_utils.py, 0.17 to 0.33); copies of a dense model are engines of their own.
+    """
     if gpu.unified is not None:
         from vllm_costmeter.core.memory.unified import unified_non_torch
 
@@ -31,10 +37,8 @@ def non_torch(engine: EngineConfig, rules: EngineRules, gpu: GpuGroup, *, is_las
     low, value, high = rules.one_gpu_gib
     rule = f"CUDA context and modules: {rules.evidence}"
     layout = engine.layout
-    if layout.tensor_parallel_size > 1 or (layout.enable_expert_parallel and layout.data_parallel_size > 1):
-        linked = layout.tensor_parallel_size * (
-            layout.data_parallel_size if layout.enable_expert_parallel else 1
-        )
+    linked = layout.tensor_parallel_size * (layout.data_parallel_size if is_moe else 1)
+    if linked > 1:
         from vllm_costmeter.core.memory.links import SINCE, link_memory
 
         (low, value, high), evidence = rules.several_gpus_gib, rules.evidence

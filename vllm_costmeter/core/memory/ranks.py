@@ -203,7 +203,10 @@ def memory_of_ranks(
                 is_first_rank=index == 0,
                 is_last_rank=index == len(loaded) - 1,
             ),
-            non_torch=_with(modules, non_torch(engine, rules, gpu, is_last_rank=index == len(loaded) - 1)),
+            non_torch=_with(
+                modules,
+                non_torch(engine, rules, gpu, is_moe=model.is_moe, is_last_rank=index == len(loaded) - 1),
+            ),
             cuda_graphs=graphs,
             lora=rank.lora,
             reserved_kv_cache_bytes=engine_args.kv_cache_memory_bytes,

@@ -35,6 +35,8 @@ class ModelWeights(Protocol):
         self, engine_args: EngineArgs, own_dtype: str
     ) -> tuple[int, ...]: ...
 
+    def leaves_towers_out(self, engine_args: EngineArgs) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True)
 class CheckpointWeights:
@@ -81,6 +83,9 @@ class CheckpointWeights:
     def allocator_slack_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
         return self.described.allocator_slack_per_pipeline_rank(self._unpacked(engine_args), own_dtype)
 
+    def leaves_towers_out(self, engine_args: EngineArgs) -> bool:
+        return self.described.leaves_towers_out(engine_args)
+
     def _unpacked(self, engine_args: EngineArgs) -> EngineArgs:
         """`engine_args` without GGUF: its blocks are split like the values in them."""
         return (
@@ -117,3 +122,9 @@ class UndividedWeights:
 
     def allocator_slack_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
         return (0,) * engine_args.layout.pipeline_parallel_size
+
+    def leaves_towers_out(self, engine_args: EngineArgs) -> bool:
+        limits = engine_args.limit_mm_per_prompt or {}
+        return engine_args.language_model_only or all(
+            limits.get(kind) == 0 for kind in ("image", "video", "audio")
+        )

@@ -163,7 +163,9 @@ class Weights:
                 parts += self.first
         return parts
 
-    def _leaves_towers_out(self, engine_args: EngineArgs) -> bool:
+    def leaves_towers_out(self, engine_args: EngineArgs) -> bool:
+        """Whether every modality is limited to 0: one that is not named may have 999 (config/multimodal.py, 0.17 to
+        0.33)."""
         limits = engine_args.limit_mm_per_prompt or {}
         return engine_args.language_model_only or all(limits.get(kind) == 0 for kind in self.tower_inputs)
 
@@ -181,7 +183,7 @@ class Weights:
             engine_args.enforce_eager,
         )
         lengths = (engine_args.max_model_len, engine_args.max_num_batched_tokens)
-        key = (*flags, *lengths, self._leaves_towers_out(engine_args), own_dtype)
+        key = (*flags, *lengths, self.leaves_towers_out(engine_args), own_dtype)
         if key not in self._known:
             self._known[key] = self._work_out(engine_args, own_dtype)
         return self._known[key]
@@ -195,7 +197,7 @@ class Weights:
             quantization = quantization_under(quantization, engine_args.quantization, self.release)
         spans = self._spans(engine_args)
         towers = [Tally()] * len(spans)
-        if not self._leaves_towers_out(engine_args):
+        if not self.leaves_towers_out(engine_args):
             scheme = UNQUANTISED if self.plain_towers else quantization
             towers = [tally(parts, "", rank, scheme) for parts in on_each_rank(self.towers, len(spans))]
         evaluated: dict[Hashable, Tally] = {}
