@@ -10,6 +10,7 @@ from vllm_costmeter.core.engine.runners import Runner
 from vllm_costmeter.core.memory.byte_range import ByteRange, exactly, gib
 from vllm_costmeter.core.memory.layer_peak import Workload, layer_peak, workload
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.model.weights import rank_of
 
 FLOAT32_BYTES = 4
 FIXED_GIB = (
@@ -138,7 +139,7 @@ def _moe_workspace_bytes(
     if not sizes.num_experts_per_token or engine.quantization in _MXFP4:
         return 0, 0, 0
     layout, copies = engine.layout, engine.layout.data_parallel_size
-    ranks = 1 if layout.enable_expert_parallel else work.tensor_parallel_size * copies
+    ranks = rank_of(engine_args, engine.dtype, engine.release).expert_tensor_parallel_size
     inner = (sizes.moe_intermediate_size or sizes.intermediate_size) // ranks
     width = max(inner, sizes.hidden_size) + max(2 * inner, sizes.hidden_size)
     row = work.dtype_bytes * sizes.num_experts_per_token * width

@@ -167,7 +167,8 @@ class Weights:
         """Whether every modality is limited to 0: one that is not named may have 999 (config/multimodal.py, 0.17 to
         0.33)."""
         limits = engine_args.limit_mm_per_prompt or {}
-        return engine_args.language_model_only or all(limits.get(kind) == 0 for kind in self.tower_inputs)
+        is_limited = bool(limits) and all(limits.get(kind) == 0 for kind in self.tower_inputs)
+        return engine_args.language_model_only or is_limited
 
     def _spans(self, engine_args: EngineArgs) -> tuple[tuple[int, int], ...]:
         layers, ranks = len(self.layers), engine_args.layout.pipeline_parallel_size
