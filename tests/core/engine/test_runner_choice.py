@@ -28,17 +28,35 @@ def is_second(model: Model, version: str, **flags: Any) -> bool:
 
 @pytest.mark.parametrize("model", [MOE, HYBRID, POOLING], ids=["experts", "recurrent", "pooling"])
 def test_dense_generative_models_moved_first(model: Model) -> None:
-    """0.24 has one runner, 0.25 to 0.28 serve dense models with the second, 0.29 and newer all."""
-    assert not is_second(llama(), "0.24.0")
+    """0.25 to 0.28 serve dense models with the second, 0.29 and newer all."""
+    assert not is_second(replace(llama(), architecture="GemmaForCausalLM"), "0.24.0")
+    assert not is_second(model, "0.24.0")
     assert is_second(llama(), "0.25.1")
     assert not is_second(model, "0.25.1")
     assert not is_second(model, "0.28.0")
     assert is_second(model, "0.29.0")
 
 
+@pytest.mark.parametrize(
+    ("architecture", "since"),
+    [("Qwen3ForCausalLM", "0.22.0"), ("LlamaForCausalLM", "0.23.0"), ("MistralForCausalLM", "0.23.0")],
+)
+def test_three_dense_architectures_moved_before_them(architecture: str, since: str) -> None:
+    """Unquantized at first, from 0.24 on quantized too."""
+    model = replace(llama(), architecture=architecture)
+    releases = ["0.21.0", "0.22.0", "0.23.0", "0.24.0", "0.25.0"]
+    assert [is_second(model, each) for each in releases] == [each >= since for each in releases]
+    for quantized, flags in ((replace(model, quantization="fp8"), {}), (model, {"quantization": "fp8"})):
+        assert [is_second(quantized, each, **flags) for each in releases] == [
+            each >= "0.24.0" for each in releases
+        ]
+
+
 def test_listed_architectures_moved_with_them() -> None:
-    """DeepSeek V2 in 0.25, DeepSeek V4 in 0.28, although both are mixtures of experts."""
-    assert is_second(replace(MOE, architecture="DeepseekV2ForCausalLM"), "0.25.0")
+    """DeepSeek V2 in 0.24, DeepSeek V4 in 0.28, although both are mixtures of experts."""
+    moved = replace(MOE, architecture="DeepseekV2ForCausalLM")
+    assert not is_second(moved, "0.23.0")
+    assert is_second(moved, "0.24.0")
     later = replace(MOE, architecture="DeepseekV4ForCausalLM")
     assert not is_second(later, "0.27.1")
     assert is_second(later, "0.28.0")

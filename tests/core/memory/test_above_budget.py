@@ -50,10 +50,10 @@ def test_the_range_contains_what_0_19_logged_on_h100(
 
 
 def test_graphs_count_whole_where_vllm_subtracts_no_estimate() -> None:
-    """Before 0.20, and in runner V2 of 0.25 to 0.28; later only what exceeds the estimate; nothing in eager mode."""
-    releases = ("0.19.0", "0.23.0", "0.27.0", "0.31.0")
+    """Before 0.20, and in runner V2 up to 0.28; later only what exceeds the estimate; nothing in eager mode."""
+    releases = ("0.19.0", "0.22.0", "0.27.0", "0.31.0")
     graphs = {release: above(release).parts["cuda_graphs"].bytes for release in releases}
-    assert graphs["0.19.0"] > graphs["0.27.0"] > graphs["0.23.0"] == graphs["0.31.0"]
+    assert graphs["0.19.0"] > graphs["0.27.0"] > graphs["0.22.0"] == graphs["0.31.0"]
     assert "cuda_graphs" not in above("0.19.0", enforce_eager=True).parts
 
 

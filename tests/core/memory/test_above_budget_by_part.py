@@ -90,9 +90,9 @@ def test_nccl_starts_before_the_first_snapshot(gpu: GpuGroup, layout: ParallelCo
         ("0.31.0", B200, {}, (0.0, 0.05, 0.7)),
         ("0.25.0", H100, {}, (0.1, 0.35, 0.95)),
         ("0.28.0", H100, {"layout": ParallelConfig(2)}, (0.1, 0.35, 4.1)),
-        ("0.23.0", MI300X, {}, (0.3, 3.8, 4.1)),
-        ("0.23.0", BARE, {}, (0.0, 0.05, 0.7)),
-        ("0.23.0", replace(MI300X, name="Radeon AI PRO R9700"), {}, (0.3, 0.65, 1.85)),
+        ("0.22.0", MI300X, {}, (0.3, 3.8, 4.1)),
+        ("0.22.0", BARE, {}, (0.0, 0.05, 0.7)),
+        ("0.22.0", replace(MI300X, name="Radeon AI PRO R9700"), {}, (0.3, 0.65, 1.85)),
     ],
 )
 def test_graphs_count_by_the_runner_and_the_largest_size(

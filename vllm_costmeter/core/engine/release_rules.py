@@ -89,8 +89,14 @@ _V0_20 = replace(
     v1=V1,
     evidence="PR 38284 (2026-04-21); source of 0.20.0 to 0.23.0; logs of 0.20.0, 0.22.0, 0.22.1, 0.23.0",
 )
-_V0_25 = replace(
+_V0_22 = replace(
     _V0_20,
+    since=(0, 22, 0),
+    v2=V2_IN_0_25,  # for few architectures; profile_run and sampler.py of 0.22.0, 0.23.0 and 0.24.0 are as in 0.25.0
+    evidence="source of 0.22.0 to 0.24.0; logs of 0.20.0, 0.22.0, 0.22.1, 0.23.0",
+)
+_V0_25 = replace(
+    _V0_22,
     since=(0, 25, 0),
     v2=V2_IN_0_25,  # PR 39337 (2026-05); VllmConfig.use_v2_model_runner of 0.25.0
     evidence="PR 39337 (2026-05); source of 0.25.0; eight logs of 0.25.1",
@@ -128,7 +134,18 @@ _V0_33 = replace(
     v2=V2,
     evidence="source of 0.33.0: the sampler's second pass (gpu/model_runner.py)",
 )
-ROWS: tuple[EngineRules, ...] = (_V0_10, _V0_15, _V0_20, _V0_25, _V0_26, _V0_27, _V0_28, _V0_29, _V0_33)
+ROWS: tuple[EngineRules, ...] = (
+    _V0_10,
+    _V0_15,
+    _V0_20,
+    _V0_22,
+    _V0_25,
+    _V0_26,
+    _V0_27,
+    _V0_28,
+    _V0_29,
+    _V0_33,
+)
 
 
 def engine_rules(release: Release) -> EngineRules:

@@ -1,4 +1,4 @@
-"""Which of vLLM's two model runners serves a model (`VllmConfig.use_v2_model_runner`, 0.25 to 0.33), and how many
+"""Which of vLLM's two model runners serves a model (`VllmConfig.use_v2_model_runner`, 0.22 to 0.33), and how many
 batches it has in flight.
 
 Not seen from here, and hence taken as vLLM's defaults: VLLM_USE_V2_MODEL_RUNNER, a machine without Triton or
@@ -14,9 +14,9 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Release, Version
 
 LISTED_ARCHITECTURES: dict[str, Version] = {
-    "DeepseekV2ForCausalLM": (0, 25, 0),
-    "GraniteMoeForCausalLM": (0, 25, 0),
-    "Qwen2MoeForCausalLM": (0, 25, 0),
+    "DeepseekV2ForCausalLM": (0, 24, 0),
+    "GraniteMoeForCausalLM": (0, 24, 0),
+    "Qwen2MoeForCausalLM": (0, 24, 0),
     "InklingForCausalLM": (0, 26, 0),
     "InklingForConditionalGeneration": (0, 26, 0),
     "LongcatFlashNgramForCausalLM": (0, 26, 0),
@@ -25,8 +25,18 @@ LISTED_ARCHITECTURES: dict[str, Version] = {
 }
 """DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES of vllm/config/vllm.py: served by the second runner although they are
 mixtures of experts or hybrids, each since its release, until 0.29 served all."""
+_FIRST_ARCHITECTURES: dict[str, Version] = {
+    "Qwen3ForCausalLM": (0, 22, 0),
+    "LlamaForCausalLM": (0, 23, 0),
+    "MistralForCausalLM": (0, 23, 0),
+}
+"""Dense ones of that list, before every dense model that generates was served so."""
+_NEVER: Version = (1 << 16, 0, 0)
+_QUANTIZED_TOO: Version = (0, 24, 0)
+_DENSE_TOO: Version = (0, 25, 0)
 
 _FIRST_LISTED = frozenset({"eagle", "eagle3", "mtp", "dflash", "dspark"})
+_SINCE: dict[object, Version] = {"dflash": (0, 24, 0), "dspark": (0, 25, 0)}
 _WITHOUT_V2: tuple[tuple[Version, frozenset[str]], ...] = (
     ((0, 30, 0), frozenset({"ngram", "ngram_gpu", "draft_model", "suffix", "medusa", "mlp_speculator"})),
     ((0, 31, 0), frozenset({"ngram", "ngram_gpu", "suffix", "medusa", "mlp_speculator"})),
@@ -42,10 +52,15 @@ def runner_of(rules: EngineRules, model: Model, engine_args: EngineArgs, release
     if rules.v2 is None:
         return rules.v1
     method = (engine_args.speculative_config or {}).get("method")
-    if method == "dspark":
+    if method == "dspark" and release >= _SINCE["dspark"]:
         return rules.v2  # no other runner implements it
-    is_listed = LISTED_ARCHITECTURES.get(model.architecture, (1 << 16, 0, 0)) <= release
+    is_listed = LISTED_ARCHITECTURES.get(model.architecture, _NEVER) <= release
     is_dense = not (model.is_moe or model.is_hybrid or model.is_pooling)
+    if release < _DENSE_TOO:
+        is_dense = is_dense and _FIRST_ARCHITECTURES.get(model.architecture, _NEVER) <= release
+        is_quantized = (engine_args.quantization or model.quantization) is not None
+        if model.is_pooling or (is_quantized and release < _QUANTIZED_TOO):
+            return rules.v1
     if not (rules.v2_is_for_all or is_listed or is_dense):
         return rules.v1
     return rules.v1 if _is_unsupported(method, engine_args, release) else rules.v2
@@ -58,7 +73,8 @@ def _is_unsupported(method: object, engine_args: EngineArgs, release: Version) -
     if lists:
         return method in lists[-1]
     is_pipelined = engine_args.layout.pipeline_parallel_size > 1
-    return method not in _FIRST_LISTED or (method == "eagle3" and is_pipelined)
+    is_known = method in _FIRST_LISTED and _SINCE.get(method, (0, 0, 0)) <= release
+    return not is_known or (method == "eagle3" and is_pipelined)
 
 
 SYNCHRONOUS_DRAFTERS = frozenset({"ngram", "suffix", "medusa", "mlp_speculator", "custom_class"})
