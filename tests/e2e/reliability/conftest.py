@@ -37,7 +37,7 @@ def found(request: pytest.FixtureRequest) -> Found:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Record what a test found, or that it failed."""
     report = yield
-    test = item.nodeid.rpartition("/")[2]
+    test = f"{item.path.name}::{item.name}"
     if item.config.getoption("--record") and item.get_closest_marker("chaos"):
         if report.failed:
             RECORD.write(failed(RECORD.read(), test, today()))
