@@ -99,7 +99,7 @@ def default_batch(gpu: GpuGroup, release: Release, engine_args: EngineArgs) -> t
     """The API server's default (max_num_seqs, max_num_batched_tokens) on a GPU with these flags.
 
     Experts of data-parallel replicas that exchange whole batches (`use_batched_dp_moe`, from 0.20) have their own.
-        Source: EngineArgs.get_batch_defaults, read in 0.17.0 to 0.33.0; A100 excluded since PR 17885 (2025-05).
+    Source: EngineArgs.get_batch_defaults, read in 0.17.0 to 0.33.0; A100 excluded since PR 17885 (2025-05).
     """
     seqs, batched = _default_batch_on(gpu, release)
     layout = engine_args.layout

@@ -96,8 +96,8 @@ def concurrent_batches(model: Model, engine_args: EngineArgs, release: Release) 
 
 def _is_asynchronous(model: Model, engine_args: EngineArgs, release: Version, *, is_second: bool) -> bool:
     """As asked; by default for every model but pooling ones, and every drafter that supports it
-    (`VllmConfig.__post_init__`). Every executor of vLLM's own does, since 0.24 by
-    default Ray's too."""
+    (`VllmConfig.__post_init__`). Every executor of vLLM's own does, since 0.21
+    Ray's by default too."""
     if engine_args.async_scheduling is not None:
         return engine_args.async_scheduling
     if model.is_pooling:

@@ -38,8 +38,7 @@ class SlidingWindow:
 
 @dataclass(frozen=True, slots=True)
 class ShortConvWindow:
-    """Inputs of a layer's short convolutions of the last `kernel` tokens, `head_size` bfloat16 values for each KV head,
-    cached beside its attention in blocks of `kernel` (Inkling)."""
+    """A layer's convolution inputs of the last `kernel` tokens, `head_size` bfloat16 values per KV head (Inkling)."""
 
     num_kv_heads: int
     head_size: int
@@ -82,8 +81,7 @@ class SparseIndexer:
 
 @dataclass(frozen=True, slots=True)
 class OpenPool:
-    """What an indexer keeps of the tokens that do not fill a pool of `pooled_tokens` yet, and of drafted ones: a ring
-    of `values` bfloat16 values per token, one for each sequence (GLM-5 Next)."""
+    """An indexer's ring of tokens that fill no pool yet and drafted ones: `values` bfloat16 values each (GLM-5 Next)."""
 
     values: int
     pooled_tokens: int
@@ -237,8 +235,9 @@ class ModelAttention:
     dtype: str
     """The dtype under `--dtype auto`: bfloat16 or float16 (float32 checkpoints are served in one of them)."""
     draft_layers: tuple[LayerCaches, ...] = ()
+    """Layers of the speculative decoding drafter, all on the last pipeline rank."""
     prediction_modules: int = 1
-    """The drafter's layers, all on the last pipeline rank, and how many modules each read one token further ahead."""
+    """How many of its modules each read one token further ahead."""
     tower_layers: tuple[LayerCaches, ...] = ()
     """Layers of a tower that cache, cut into pipeline ranks by themselves."""
     kv_cache_dtype: str | None = None
@@ -248,3 +247,4 @@ class ModelAttention:
     caches_prefixes: bool = True
     """False for models that pool over the first or all tokens: vLLM then caches no prefixes by default."""
     known_caches: Memo[Hashable, Any] = field(default_factory=Memo, init=False, compare=False, repr=False)
+    """KV cache layouts already computed; one check needs the same layout many times."""
