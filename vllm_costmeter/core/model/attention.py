@@ -81,7 +81,7 @@ class SparseIndexer:
 
 @dataclass(frozen=True, slots=True)
 class OpenPool:
-    """An indexer's ring of tokens that fill no pool yet and drafted ones: `values` bfloat16 values each (GLM-5 Next)."""
+    """An indexer's ring of drafted tokens and those that fill no pool: `values` bfloat16 values each (GLM-5 Next)."""
 
     values: int
     pooled_tokens: int
