@@ -12,13 +12,14 @@ import vllm_costmeter
 from vllm_costmeter.assembly import assembled, grounds_on
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.core.calibration.record import boot_of
-from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.files.calibration import remember
 from vllm_costmeter.sources.models.open import open_model
 
 LLAMA_8B = str(Path(__file__).parent / "data" / "models" / "meta-llama__Llama-3.1-8B-Instruct")
+DEEPSEEK = str(Path(__file__).parent / "data" / "models" / "deepseek-ai__DeepSeek-V3.2")
 ADA = find_gpu("RTX 4090").as_gpu(1)
 
 
@@ -98,3 +99,17 @@ def test_a_cache_format_that_the_release_lacks_is_refused() -> None:
     given = EngineArgs(kv_cache_dtype="nvfp4", max_model_len=8192)
     found = assembled(LLAMA_8B, ADA, given, release=release_of("0.19.0")).fit()
     assert (found.verdict, found.reason) == ("refused", "kv_cache_dtype")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "asked", "expected"),
+    [("MI325X", None, False), ("MI325X", True, True), ("H200 SXM", None, None)],
+)
+def test_amds_gpus_have_the_first_runner_for_some_models(
+    gpu: str, asked: bool | None, expected: bool | None
+) -> None:
+    """DeepSeek V3.2 in 0.30, unless the other one is asked for."""
+    given = EngineArgs(layout=ParallelConfig(tensor_parallel_size=8), second_runner=asked)
+    group = find_gpu(gpu).as_gpu(8)
+    found = assembled(DEEPSEEK, group, given, release=release_of("0.30.0"), calibration="none")
+    assert found.engine_args.second_runner is expected

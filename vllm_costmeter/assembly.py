@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.runner_choice import is_first_on_rocm
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.overheads import is_amd
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Release
 
@@ -135,6 +137,11 @@ def assembled(
         from vllm_costmeter.sources.models.drafter import open_draft_model, with_drafter
 
         model = with_drafter(model, engine_args, open_draft or open_draft_model)
+    runs_first = is_first_on_rocm(
+        model.architecture, engine_args.layout.pipeline_parallel_size, grounds.release.number
+    )
+    if runs_first and is_amd(gpu) and engine_args.second_runner is None:
+        engine_args = replace(engine_args, second_runner=False)
     if hybrid_manager_is_off is None and not engine_args.may_turn_hybrid_manager_off:
         return Check(model, gpu, engine_args, grounds)
     from vllm_costmeter.core.kv_cache.hybrid_manager import decided

@@ -24,6 +24,7 @@ class FixedWeights:
     total_bytes: int
     parameters: int = 0
     fault: Exception | None = None
+    resident: int = 0
 
     def on_gpu(self, gpu: KernelTarget) -> FixedWeights:
         """The same everywhere."""
@@ -43,6 +44,10 @@ class FixedWeights:
     def allocator_slack_per_pipeline_rank(self, engine_args: EngineArgs, dtype: str) -> tuple[int, ...]:
         """Nothing is kept."""
         return (0,) * engine_args.layout.pipeline_parallel_size
+
+    def resident_bytes_per_pipeline_rank(self, engine_args: EngineArgs, dtype: str) -> tuple[int, ...]:
+        """As given, on each rank."""
+        return (self.resident,) * engine_args.layout.pipeline_parallel_size
 
     def leaves_towers_out(self, engine_args: EngineArgs) -> bool:
         """A tower for images and videos."""

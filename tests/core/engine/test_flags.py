@@ -42,6 +42,7 @@ def test_every_field_is_a_flag_with_its_kind_and_effects() -> None:
         "video_frames",
         "cuda_graphs_in_budget",
         "chunked_local_hybrid",
+        "second_runner",
     }
     assert {each.field for each in (*LAYOUT_FLAGS, *FLAGS)} == named
     assert named | set(SPECULATIVE_PARTS) == set(EngineFlags.__annotations__)

@@ -10,7 +10,7 @@ from example_models import llama
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.release_rules import engine_rules
-from vllm_costmeter.core.engine.runner_choice import runner_of
+from vllm_costmeter.core.engine.runner_choice import is_first_on_rocm, runner_of
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import release_of
 
@@ -68,6 +68,7 @@ def test_listed_architectures_moved_with_them() -> None:
         ("ngram", "0.32.0"),
         ("draft_model", "0.31.0"),
         ("medusa", "0.33.0"),
+        ("extract_hidden_states", "0.29.0"),
         ("mtp", "0.25.0"),
         ("dspark", "0.25.0"),
     ],
@@ -85,3 +86,62 @@ def test_eagle3_in_pipelines_waited_for_0_30() -> None:
     flags = {"speculative_config": {"method": "eagle3"}, "layout": ParallelConfig(pipeline_parallel_size=2)}
     assert not is_second(llama(), "0.29.0", **flags)
     assert is_second(llama(), "0.30.0", **flags)
+
+
+@pytest.mark.parametrize("method", ["suffix", "custom_class"])
+def test_two_drafters_have_the_first_runner_to_this_day(method: str) -> None:
+    """In every release that has two."""
+    for version in ("0.25.0", "0.29.0", "0.30.0", "0.33.0"):
+        assert not is_second(llama(), version, speculative_config={"method": method})
+
+
+@pytest.mark.parametrize(
+    ("asked", "served"),
+    [
+        ({"method": "eagle3", "parallel_drafting": True}, []),
+        ({"method": "eagle3", "parallel_drafting": False}, ["0.25.0", "0.31.0", "0.32.0", "0.33.0"]),
+        ({"method": "dflash", "parallel_drafting": True}, ["0.25.0", "0.31.0", "0.32.0", "0.33.0"]),
+        ({"method": "draft_model", "use_heterogeneous_vocab": True}, ["0.31.0"]),
+    ],
+)
+def test_keys_of_a_drafter_choose_the_first_runner(asked: dict[str, Any], served: list[str]) -> None:
+    """Drafting all tokens at once, but for methods that always do; two vocabularies from 0.32 on."""
+    versions = ["0.25.0", "0.31.0", "0.32.0", "0.33.0"]
+    assert [each for each in versions if is_second(llama(), each, speculative_config=asked)] == served
+
+
+def test_every_state_of_a_prefix_was_cached_by_the_first_runner() -> None:
+    """--mamba-cache-mode all in 0.30 and 0.31; the default is another mode."""
+    versions = ["0.29.0", "0.30.0", "0.31.0", "0.32.0", "0.33.0"]
+    served = [each for each in versions if is_second(HYBRID, each, mamba_cache_mode="all")]
+    assert served == ["0.29.0", "0.32.0", "0.33.0"]
+    assert all(is_second(HYBRID, each, mamba_cache_mode="align") for each in versions)
+
+
+def test_who_asks_for_a_runner_gets_it() -> None:
+    """VLLM_USE_V2_MODEL_RUNNER goes before every default."""
+    assert is_second(MOE, "0.25.0", second_runner=True)
+    assert not is_second(llama(), "0.33.0", second_runner=False)
+    assert is_second(llama(), "0.21.0") == is_second(llama(), "0.21.0", second_runner=True)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "releases"),
+    [
+        ("KimiK3ForConditionalGeneration", ["0.27.0"]),
+        ("DeepseekV32ForCausalLM", ["0.29.0", "0.30.0", "0.31.0"]),
+        ("GlmMoeDsaForCausalLM", ["0.30.0", "0.31.0"]),
+        ("LlamaForCausalLM", []),
+    ],
+)
+def test_some_architectures_have_the_first_runner_on_amds_gpus(
+    architecture: str, releases: list[str]
+) -> None:
+    """In some releases; 0.31 not in pipelines, which its first runner refuses."""
+    versions = [f"0.{minor}.0" for minor in range(25, 34)]
+
+    def has_first(version: str, ranks: int) -> bool:
+        return is_first_on_rocm(architecture, ranks, release_of(version).number)
+
+    assert [each for each in versions if has_first(each, 1)] == releases
+    assert [each for each in versions if has_first(each, 2)] == [each for each in releases if each < "0.31.0"]

@@ -156,6 +156,32 @@ def test_weights_that_reach_the_budget_are_surely_too_heavy(
     assert surely_too_heavy(model, gpu, EngineArgs(**flags), release_of("0.19.0")) == is_too_heavy
 
 
+@pytest.mark.parametrize(
+    ("offloaded", "resident", "left"),
+    [(0, 0, 1000), (400, 0, 600), (400, 700, 700), (2000, 30, 30), (9, 2000, 1000)],
+)
+def test_what_is_outside_the_layers_stays(offloaded: int, resident: int, left: int) -> None:
+    """However much may be offloaded; never more than there is."""
+    assert LoadedRank(1000, 50, 7, NO_SLOTS, resident).bytes_left(offloaded) == left
+
+
+def test_the_drafter_stays_on_the_last_rank_beside_what_is_outside_the_layers() -> None:
+    """It is loaded after the model, whose layers use the allowance up first."""
+    args = replace(TWO, speculative_config=DRAFTS, cpu_offload_gb=1.0)
+    drafter = Drafter(cast(Any, FixedWeights(1000)), "bfloat16", ())
+    model = llama(weights=cast(Any, FixedWeights(20_000, resident=300))).drafted_by(drafter, DRAFTS)
+    assert [rank.resident_bytes for rank in loaded_ranks(model, args)] == [300, 1300]
+    assert [rank.resident_bytes for rank in loaded_ranks(model, replace(args, cpu_offload_gb=0.0))] == [0, 0]
+
+
+def test_an_allowance_beyond_the_layers_does_not_make_a_model_light() -> None:
+    """What is outside them exceeds the budget by itself."""
+    gpu, flags = GpuGroup("a GPU", 1001), EngineArgs(cpu_offload_gb=3.0)
+    for resident, is_too_heavy in ((900, False), (901, True)):
+        model = llama(weights=cast(Any, FixedWeights(5000, resident=resident)), weights_error=0.0)
+        assert surely_too_heavy(model, gpu, flags, release_of("0.19.0")) == is_too_heavy
+
+
 @pytest.mark.parametrize(("counted", "is_too_heavy"), [(1000, False), (1001, True)])
 def test_weights_are_too_heavy_only_at_their_lower_bound(counted: int, is_too_heavy: bool) -> None:
     """A tenth less than counted, against 901 bytes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from vllm_costmeter.core.model.rank import Output, Rank
 from vllm_costmeter.core.model.tensors import tally
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED
+from vllm_costmeter.core.release import release_of
 
 TABLE = Buffer("rotary", 1000, shared=True)
 LAYER = Layer((Linear("mlp.up", 64, (Output(128),), "column"), TABLE))
@@ -23,6 +25,9 @@ MODEL = Weights(
     last=(Tensor("norm", 64), Embedding("lm_head", 100, 64, quantized=True)),
     towers=(Tensor("vision", 7),),
 )
+
+HALVES = EngineArgs(layout=ParallelConfig(pipeline_parallel_size=2))
+BEFORE_0_33 = replace(MODEL, release=release_of("0.32.0"))
 
 
 def size(part: Linear | Experts | Embedding | Tensor, **rank: int) -> int:
@@ -38,13 +43,38 @@ def test_more_pipeline_ranks_than_layers_are_refused() -> None:
 
 
 def test_edges_tables_and_towers_lie_where_vllm_puts_them() -> None:
-    """Embedding first, norm and head last, a shared table once per rank, the tower on each."""
-    first, last = MODEL.bytes_per_pipeline_rank(
-        EngineArgs(layout=ParallelConfig(pipeline_parallel_size=2)), "bfloat16"
-    )
+    """Embedding first, norm and head last, a shared table once per rank, the tower on each up to 0.32."""
+    first, last = BEFORE_0_33.bytes_per_pipeline_rank(HALVES, "bfloat16")
     layer, table, tower, embedding = 2 * 64 * 128, 2000, 14, 2 * 128 * 64
     assert first == embedding + 2 * layer + table + tower + layer
     assert last == 2 * layer + table + tower + embedding + 128
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_on_first"),
+    [
+        ({}, True),
+        ({"second_runner": False}, False),
+        ({"speculative_config": {"method": "suffix"}}, False),
+        ({"speculative_config": {"method": "mtp"}}, True),
+    ],
+)
+def test_the_second_runner_of_0_33_has_the_tower_on_the_first_rank(
+    flags: dict[str, Any], is_on_first: bool
+) -> None:
+    """`_mark_tower_model` builds none on the others; the first runner still does."""
+    before = BEFORE_0_33.bytes_per_pipeline_rank(HALVES, "bfloat16")
+    first, last = MODEL.bytes_per_pipeline_rank(replace(HALVES, **flags), "bfloat16")
+    assert (before[0] - first, before[1] - last) == (0, 14 if is_on_first else 0)
+
+
+@pytest.mark.parametrize(("release", "tower"), [("0.28.0", 14), ("0.29.0", 0)])
+def test_what_is_outside_the_layers_is_not_offloaded(release: str, tower: int) -> None:
+    """Embedding, norm and head of each rank; the towers from 0.29 on."""
+    model = replace(MODEL, release=release_of(release))
+    edges, embedding = (2 * 128 * 64, 2 * 128 * 64 + 128), 2 * 128 * 64
+    assert model.resident_bytes_per_pipeline_rank(HALVES, "bfloat16") == tuple(each + tower for each in edges)
+    assert model.resident_bytes_per_pipeline_rank(EngineArgs(), "bfloat16") == (embedding + edges[1] + tower,)
 
 
 def test_a_tied_head_is_the_embedding_and_a_copy_on_another_rank() -> None:

@@ -65,14 +65,29 @@ def test_chunked_attention_may_lose_the_hybrid_manager(value: str, allows: bool 
 
 
 @pytest.mark.parametrize(
+    ("value", "release", "asked"),
+    [
+        ("1", "0.22.0", True),
+        ("0", "0.33.0", False),
+        (" 0 ", "0.33.0", False),
+        ("", "0.33.0", None),
+        ("yes", "0.33.0", None),
+        ("1", "0.21.0", None),
+    ],
+)
+def test_the_runner_is_asked_for_by_a_variable(value: str, release: str, asked: bool | None) -> None:
+    """From 0.22 on, which serves some models with the second by default; before, it is named alone."""
+    assert environment_effect({"VLLM_USE_V2_MODEL_RUNNER": value}, release_of(release)).second_runner is asked
+
+
+@pytest.mark.parametrize(
     ("name", "value", "release", "is_named"),
     [
         ("VLLM_USE_V2_MODEL_RUNNER", "0", "0.21.0", False),
         ("VLLM_USE_V2_MODEL_RUNNER", "1", "0.21.0", True),
-        ("VLLM_USE_V2_MODEL_RUNNER", "0", "0.25.1", True),
-        ("VLLM_USE_V2_MODEL_RUNNER", "1", "0.25.1", True),
-        ("VLLM_USE_V2_MODEL_RUNNER", "0", "0.33.0", True),
-        ("VLLM_USE_V2_MODEL_RUNNER", "1", "0.33.0", False),
+        ("VLLM_USE_V2_MODEL_RUNNER", "0", "0.25.1", False),
+        ("VLLM_USE_V2_MODEL_RUNNER", "1", "0.25.1", False),
+        ("VLLM_USE_V2_MODEL_RUNNER", "0", "0.33.0", False),
         ("VLLM_USE_FLASHINFER_SAMPLER", "0", "0.20.0", False),
         ("VLLM_USE_FLASHINFER_SAMPLER", "1", "0.20.0", True),
         ("VLLM_USE_FLASHINFER_SAMPLER", "0", "0.21.0", True),

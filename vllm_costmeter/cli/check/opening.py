@@ -67,6 +67,7 @@ def in_its_environment(model: Model, engine_args: EngineArgs, request: CheckRequ
         engine_args,
         cuda_graphs_in_budget=effect.cuda_graphs_in_budget,
         chunked_local_hybrid=effect.chunked_local_hybrid,
+        second_runner=effect.second_runner,
     )
     return Own(model, engine_args, (*notes, *effect.notes))
 

@@ -99,6 +99,8 @@ def flags_of(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> str
     own["disable_hybrid_kv_cache_manager"] = bool(engine_args.disable_hybrid_kv_cache_manager)
     if engine_args.cuda_graphs_in_budget is not None:
         own["cuda_graphs_in_budget"] = engine_args.cuda_graphs_in_budget
+    if engine_args.second_runner is not None:
+        own["second_runner"] = engine_args.second_runner
     resolved = {
         **asdict(engine.layout),
         "max_num_seqs": engine.max_num_seqs,

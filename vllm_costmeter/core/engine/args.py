@@ -123,6 +123,8 @@ class EngineArgs:
     default."""
     chunked_local_hybrid: bool | None = None
     """VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE; None: not set, which allows it."""
+    second_runner: bool | None = None
+    """VLLM_USE_V2_MODEL_RUNNER from 0.22 on, where it is set; None: as vLLM chooses."""
     cpu_offload_gb: float = flag(0.0, "gibibytes", "offload", help="GiB of weights kept in host memory")
     enable_lora: bool = flag(False, "switch", "adapters", help="reserve memory for LoRA adapters")
     max_loras: int = flag(1, "whole", "adapters", help="maximum number of adapters in one batch")

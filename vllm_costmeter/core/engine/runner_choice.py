@@ -1,17 +1,21 @@
 """Which of vLLM's two model runners serves a model (`VllmConfig.use_v2_model_runner`, 0.22 to 0.33), and how many
 batches it has in flight.
 
-Not seen from here, and hence taken as vLLM's defaults: VLLM_USE_V2_MODEL_RUNNER, a machine without Triton or
-pinned memory (WSL serves with the first runner), custom logits processors.
+Not seen from here, and hence taken as vLLM's defaults: a machine without Triton or pinned memory (WSL serves with the
+first runner), custom logits processors.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.release_rules import EngineRules, engine_rules
 from vllm_costmeter.core.engine.runners import Runner
-from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Release, Version
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.model.model import Model
 
 LISTED_ARCHITECTURES: dict[str, Version] = {
     "DeepseekV2ForCausalLM": (0, 24, 0),
@@ -35,24 +39,50 @@ _NEVER: Version = (1 << 16, 0, 0)
 _QUANTIZED_TOO: Version = (0, 24, 0)
 _DENSE_TOO: Version = (0, 25, 0)
 
-_FIRST_LISTED = frozenset({"eagle", "eagle3", "mtp", "dflash", "dspark"})
-_SINCE: dict[object, Version] = {"dflash": (0, 24, 0), "dspark": (0, 25, 0)}
-_WITHOUT_V2: tuple[tuple[Version, frozenset[str]], ...] = (
-    ((0, 30, 0), frozenset({"ngram", "ngram_gpu", "draft_model", "suffix", "medusa", "mlp_speculator"})),
-    ((0, 31, 0), frozenset({"ngram", "ngram_gpu", "suffix", "medusa", "mlp_speculator"})),
-    ((0, 32, 0), frozenset({"suffix", "medusa", "mlp_speculator"})),
-    ((0, 33, 0), frozenset({"suffix"})),
+_ROCM_EXCLUDED: tuple[tuple[Version, frozenset[str]], ...] = (
+    ((0, 27, 0), frozenset({"KimiK3ForConditionalGeneration"})),
+    ((0, 28, 0), frozenset()),
+    ((0, 29, 0), frozenset({"DeepseekV32ForCausalLM", "DeepseekV4ForCausalLM"})),
+    ((0, 30, 0), frozenset({"DeepseekV32ForCausalLM", "DeepseekV4ForCausalLM", "GlmMoeDsaForCausalLM"})),
+    ((0, 32, 0), frozenset()),
 )
-"""Speculative methods that the second runner does not support, by the first release of the list; before 0.30 it
-supported those in `_FIRST_LISTED` alone (`_get_v2_model_runner_unsupported_features`)."""
+"""Architectures that the first runner serves on AMD's GPUs, by the first release of the list."""
+_ROCM_YIELDS: Version = (0, 31, 0)
+"""From here on not where the first runner would refuse, as it refuses several pipeline ranks by default."""
+
+_FIRST_LISTED: dict[object, Version] = {
+    **dict.fromkeys(("eagle", "eagle3", "mtp"), (0, 22, 0)),
+    "dflash": (0, 24, 0),
+    "dspark": (0, 25, 0),
+    "extract_hidden_states": (0, 29, 0),
+}
+"""Speculative methods that the second runner supports up to 0.29, each since its release."""
+_WITHOUT_V2: tuple[tuple[Version, frozenset[str]], ...] = (
+    (
+        (0, 30, 0),
+        frozenset(
+            {"ngram", "ngram_gpu", "draft_model", "suffix", "medusa", "mlp_speculator", "custom_class"}
+        ),
+    ),
+    ((0, 31, 0), frozenset({"ngram", "ngram_gpu", "suffix", "medusa", "mlp_speculator", "custom_class"})),
+    ((0, 32, 0), frozenset({"suffix", "medusa", "mlp_speculator", "custom_class"})),
+    ((0, 33, 0), frozenset({"suffix", "custom_class"})),
+)
+"""Those that it does not support from 0.30 on, by the first release of the list."""
+_DRAFTS_IN_PARALLEL = frozenset({"dflash", "dspark"})
+_VOCABULARY_IS_ASKED: Version = (0, 32, 0)
+_ALL_STATES_UNSUPPORTED: tuple[Version, Version] = ((0, 30, 0), (0, 32, 0))
+"""From, and before: the releases in which --mamba-cache-mode all has the first runner."""
 
 
 def runner_of(rules: EngineRules, model: Model, engine_args: EngineArgs, release: Version) -> Runner:
     """The runner that serves `model` under these flags."""
     if rules.v2 is None:
         return rules.v1
+    if engine_args.second_runner is not None:
+        return rules.v2 if engine_args.second_runner else rules.v1
     method = (engine_args.speculative_config or {}).get("method")
-    if method == "dspark" and release >= _SINCE["dspark"]:
+    if method == "dspark" and release >= _FIRST_LISTED["dspark"]:
         return rules.v2  # no other runner implements it
     is_listed = LISTED_ARCHITECTURES.get(model.architecture, _NEVER) <= release
     is_dense = not (model.is_moe or model.is_hybrid or model.is_pooling)
@@ -63,18 +93,45 @@ def runner_of(rules: EngineRules, model: Model, engine_args: EngineArgs, release
             return rules.v1
     if not (rules.v2_is_for_all or is_listed or is_dense):
         return rules.v1
-    return rules.v1 if _is_unsupported(method, engine_args, release) else rules.v2
+    return rules.v2 if lacking_in_second(engine_args, release) is None else rules.v1
 
 
-def _is_unsupported(method: object, engine_args: EngineArgs, release: Version) -> bool:
+def is_first_on_rocm(architecture: str, pipeline_parallel_size: int, release: Version) -> bool:
+    """Whether a server on AMD's GPUs has the first runner, unless VLLM_USE_V2_MODEL_RUNNER says otherwise."""
+    lists = [names for since, names in _ROCM_EXCLUDED if since <= release]
+    yields = release >= _ROCM_YIELDS and pipeline_parallel_size > 1
+    return bool(lists) and architecture in lists[-1] and not yields
+
+
+def is_second_by_default(engine_args: EngineArgs, release: Version) -> bool:
+    """Whether the second runner serves every model under these flags, in releases from 0.29 on."""
+    if engine_args.second_runner is not None:
+        return engine_args.second_runner
+    return lacking_in_second(engine_args, release) is None
+
+
+def lacking_in_second(engine_args: EngineArgs, release: Version) -> str | None:
+    """What of these flags the second runner does not support, so that by default the first one serves them; None:
+    nothing. `_get_v2_model_runner_unsupported_features`, 0.22 to 0.33; flags with a note of their own are not in it."""
+    first, end = _ALL_STATES_UNSUPPORTED
+    if engine_args.mamba_cache_mode == "all" and first <= release < end:
+        return "--mamba-cache-mode all"
+    asked = engine_args.speculative_config or {}
+    method = asked.get("method")
+    if asked.get("parallel_drafting") is True and method not in _DRAFTS_IN_PARALLEL:
+        return "parallel_drafting of --speculative-config"
+    if asked.get("use_heterogeneous_vocab") is True and release >= _VOCABULARY_IS_ASKED:
+        return "use_heterogeneous_vocab of --speculative-config"
     if method is None:
-        return False  # vLLM then takes the method from the drafter's own files
+        return None  # vLLM then takes the method from the drafter's own files
     lists = [names for since, names in _WITHOUT_V2 if since <= release]
-    if lists:
-        return method in lists[-1]
+    is_known = method in _FIRST_LISTED and _FIRST_LISTED[method] <= release
+    if method in lists[-1] if lists else not is_known:
+        return f"the speculative method {method}"
     is_pipelined = engine_args.layout.pipeline_parallel_size > 1
-    is_known = method in _FIRST_LISTED and _SINCE.get(method, (0, 0, 0)) <= release
-    return not is_known or (method == "eagle3" and is_pipelined)
+    return (
+        "eagle3 with --pipeline-parallel-size" if method == "eagle3" and is_pipelined and not lists else None
+    )
 
 
 SYNCHRONOUS_DRAFTERS = frozenset({"ngram", "suffix", "medusa", "mlp_speculator", "custom_class"})

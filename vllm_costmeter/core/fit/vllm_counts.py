@@ -171,5 +171,8 @@ class CountedWeights:
     def allocator_slack_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
         return self.otherwise.allocator_slack_per_pipeline_rank(engine_args, own_dtype)
 
+    def resident_bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
+        return self.otherwise.resident_bytes_per_pipeline_rank(engine_args, own_dtype)
+
     def leaves_towers_out(self, engine_args: EngineArgs) -> bool:
         return self.otherwise.leaves_towers_out(engine_args)

@@ -10,7 +10,7 @@ from vllm_costmeter.core.engine.runners import Runner
 from vllm_costmeter.core.memory.byte_range import ByteRange, exactly, gib
 from vllm_costmeter.core.memory.layer_peak import Workload, layer_peak, workload
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.model.weights import rank_of
+from vllm_costmeter.core.model.rank import rank_of
 
 FLOAT32_BYTES = 4
 FIXED_GIB = (

@@ -32,6 +32,12 @@ class LoadedRank:
     """What the allocator keeps beside each tensor."""
     lora: ByteRange
     """Slots for adapters."""
+    resident_bytes: int = 0
+    """The least of `tensor_bytes` that stays on the GPU under --cpu-offload-gb; 0 where nothing is offloaded."""
+
+    def bytes_left(self, offloaded: int) -> int:
+        """Tensors on the GPU if this many bytes may be kept in host memory."""
+        return max(self.tensor_bytes - offloaded, min(self.resident_bytes, self.tensor_bytes))
 
     @property
     def beside(self) -> ByteRange:
@@ -49,9 +55,10 @@ def loaded_ranks(model: Model, engine_args: EngineArgs) -> tuple[LoadedRank, ...
         model.allocator_slack_bytes(engine_args),
     )
     slots = _lora_slots(model, engine_args)
+    resident = (0,) * len(slots) if not engine_args.cpu_offload_gb else model.resident_bytes(engine_args)
     ranks = [
-        LoadedRank(tensors, converted, slack, lora)
-        for tensors, converted, slack, lora in zip(*parts, slots, strict=True)
+        LoadedRank(tensors, converted, slack, lora, stay)
+        for tensors, converted, slack, lora, stay in zip(*parts, slots, resident, strict=True)
     ]
     drafter = model.drafter
     if drafter is not None:
@@ -68,6 +75,7 @@ def loaded_ranks(model: Model, engine_args: EngineArgs) -> tuple[LoadedRank, ...
             tensor_bytes=last.tensor_bytes + tensors,
             converted_bytes=last.converted_bytes + converted,
             slack_bytes=last.slack_bytes + drafter.allocator_slack_on_last_rank(engine_args),
+            resident_bytes=last.resident_bytes + max(tensors, 0) * bool(engine_args.cpu_offload_gb),
         )
     return tuple(ranks)
 
@@ -90,8 +98,16 @@ def surely_too_heavy(model: Model, gpu: GpuGroup, engine_args: EngineArgs, relea
     if engine_args.kv_cache_memory_bytes is None:
         default = engine_rules(release).gpu_memory_utilization
         limit = math.ceil(gpu.memory_bytes * (engine_args.gpu_memory_utilization or default))
-    most = max(model.weights_bytes(engine_args)) - round(engine_args.cpu_offload_gb * GIB)
-    return weights_range(max(most, 0), model).low_bytes >= limit
+    offloaded = offloaded_bytes(engine_args)
+    most = max(model.weights_bytes(engine_args)) - offloaded
+    if offloaded:
+        most = max(most, *model.resident_bytes(engine_args))
+    return weights_range(most, model).low_bytes >= limit
+
+
+def offloaded_bytes(engine_args: EngineArgs) -> int:
+    """Bytes per GPU that may be kept in host memory: vLLM counts --cpu-offload-gb in GiB (0.17 to 0.33)."""
+    return round(engine_args.cpu_offload_gb * GIB)
 
 
 def weights_range(bytes_: int, model: Model) -> ByteRange:

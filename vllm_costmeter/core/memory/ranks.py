@@ -12,11 +12,11 @@ from vllm_costmeter.core.engine.config import EngineConfig
 from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.activations import activation_peak
-from vllm_costmeter.core.memory.byte_range import GIB, ByteRange
+from vllm_costmeter.core.memory.byte_range import ByteRange
 from vllm_costmeter.core.memory.cuda_graphs import cuda_graphs
 from vllm_costmeter.core.memory.first_start import first_start_peak, first_start_residue
 from vllm_costmeter.core.memory.layer_peak import warmed_modules
-from vllm_costmeter.core.memory.loaded import LoadedRank, weights_range
+from vllm_costmeter.core.memory.loaded import LoadedRank, offloaded_bytes, weights_range
 from vllm_costmeter.core.memory.overheads import free_memory, non_torch
 from vllm_costmeter.core.model.model import Model
 
@@ -180,7 +180,7 @@ def memory_of_ranks(
 ) -> Memory:
     """The memory of every pipeline rank; `starts` are recorded starts, `loaded` has one entry per rank."""
     budget = math.ceil(gpu.memory_bytes * engine.gpu_memory_utilization)
-    offloaded = round(engine_args.cpu_offload_gb * GIB)  # vLLM counts --cpu-offload-gb in GiB (0.32.0)
+    offloaded = offloaded_bytes(engine_args)
     rules = engine_rules(engine.release)
     graphs = cuda_graphs(model, engine, engine_args, gpu)
     modules = warmed_modules(model, engine.release.number)
@@ -193,7 +193,7 @@ def memory_of_ranks(
         RankMemory(
             index=index,
             budget_bytes=budget,
-            weights=weights_range(max(rank.tensor_bytes - offloaded, 0), model),
+            weights=weights_range(rank.bytes_left(offloaded), model),
             beside_weights=rank.beside,
             activations=activation_peak(
                 model,

@@ -35,6 +35,10 @@ class ModelWeights(Protocol):
         self, engine_args: EngineArgs, own_dtype: str
     ) -> tuple[int, ...]: ...
 
+    def resident_bytes_per_pipeline_rank(
+        self, engine_args: EngineArgs, own_dtype: str
+    ) -> tuple[int, ...]: ...
+
     def leaves_towers_out(self, engine_args: EngineArgs) -> bool: ...
 
 
@@ -83,6 +87,10 @@ class CheckpointWeights:
     def allocator_slack_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
         return self.described.allocator_slack_per_pipeline_rank(self._unpacked(engine_args), own_dtype)
 
+    def resident_bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
+        ranks = self.described.resident_bytes_per_pipeline_rank(self._unpacked(engine_args), own_dtype)
+        return tuple(self.loaded_bytes * share // self.described_bytes for share in ranks)
+
     def leaves_towers_out(self, engine_args: EngineArgs) -> bool:
         return self.described.leaves_towers_out(engine_args)
 
@@ -121,6 +129,10 @@ class UndividedWeights:
         return (0,) * engine_args.layout.pipeline_parallel_size
 
     def allocator_slack_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
+        return (0,) * engine_args.layout.pipeline_parallel_size
+
+    def resident_bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
+        """Nothing for certain: what is outside the layers is not known."""
         return (0,) * engine_args.layout.pipeline_parallel_size
 
     def leaves_towers_out(self, engine_args: EngineArgs) -> bool:

@@ -185,3 +185,7 @@ class Model:
     def allocator_slack_bytes(self, engine_args: EngineArgs) -> tuple[int, ...]:
         """Bytes per pipeline rank added by the CUDA allocator's rounding (0 to 0.5 %); logged as weights."""
         return self.weights.allocator_slack_per_pipeline_rank(engine_args, self.dtype)
+
+    def resident_bytes(self, engine_args: EngineArgs) -> tuple[int, ...]:
+        """Bytes of weights per pipeline rank that `--cpu-offload-gb` leaves on the GPU, however large it is."""
+        return self.weights.resident_bytes_per_pipeline_rank(engine_args, self.dtype)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.release import Release
 
 DTYPE_BYTES = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
 """Bytes per value by name in `--dtype`, without auto (vLLM 0.33, ModelDType in config/model.py)."""
@@ -11,6 +13,10 @@ DTYPE_BYTES = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
 DEFAULT_BATCH_TOKENS = (
     8192  # of GPUs with 70 GiB and more, which a model with such buffers needs (vLLM 0.29 to 0.33)
 )
+
+_NGRAMS_OFFLOADED = (0, 30)
+_VIDEO_FACTOR = (0, 32)
+"""First release with `mrope_positions_factor`; older ones build every multimodal rotary table for video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,32 @@ class Rank:
     """True before vLLM 0.30, which moved tables of hashed n-grams into the host's memory."""
     has_video_tables: bool = False
     """True before vLLM 0.32, where every multimodal rotary table has four times the model's length."""
+
+
+def rank_of(engine_args: EngineArgs, own_dtype: str, release: Release) -> Rank:
+    """The share of one GPU. BadInputError for an unknown dtype.
+
+    Tensor and data parallel ranks together distribute or split experts, as in vLLM's FusedMoEParallelConfig.
+    """
+    layout = engine_args.layout
+    dtype = own_dtype if engine_args.dtype == "auto" else engine_args.dtype
+    if dtype not in DTYPE_BYTES:
+        raise BadInputError(f"dtype {dtype} is not one of auto, {', '.join(DTYPE_BYTES)}")
+    spread = layout.tensor_parallel_size * layout.data_parallel_size
+    return Rank(
+        tensor_parallel_size=layout.tensor_parallel_size,
+        expert_parallel_size=spread if layout.enable_expert_parallel else 1,
+        expert_tensor_parallel_size=1 if layout.enable_expert_parallel else spread,
+        sequence_parallel_experts=layout.enable_expert_parallel
+        and layout.tensor_parallel_size > 1
+        and layout.data_parallel_size > 1,
+        element_bytes=DTYPE_BYTES[dtype],
+        is_eager=engine_args.enforce_eager,
+        served_tokens=engine_args.max_model_len if (engine_args.max_model_len or 0) > 0 else None,
+        batch_tokens=engine_args.max_num_batched_tokens or DEFAULT_BATCH_TOKENS,
+        holds_ngram_tables=release.minor < _NGRAMS_OFFLOADED,
+        has_video_tables=release.minor < _VIDEO_FACTOR,
+    )
 
 
 def pipeline_spans(num_layers: int, num_ranks: int) -> tuple[tuple[int, int], ...]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from vllm_costmeter.core.dataclass import Memo, dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.runner_choice import is_second_by_default
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import LayerCaches
 from vllm_costmeter.core.model.parts import Embedding, Part
-from vllm_costmeter.core.model.rank import DEFAULT_BATCH_TOKENS, DTYPE_BYTES, Rank, pipeline_spans
+from vllm_costmeter.core.model.rank import pipeline_spans, rank_of
 from vllm_costmeter.core.model.tensors import Tally, count_parameters, on_each_rank, tally
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED, KernelTarget, Quantization
 from vllm_costmeter.core.release import NEWEST, Release
@@ -18,9 +19,9 @@ from vllm_costmeter.core.release import NEWEST, Release
 if TYPE_CHECKING:
     from vllm_costmeter.core.model.adapters import AdapterShare
 
-_NGRAMS_OFFLOADED = (0, 30)
-_VIDEO_FACTOR = (0, 32)
-"""First release with `mrope_positions_factor`; older ones build every multimodal rotary table for video."""
+_TOWERS_OFFLOADED = (0, 29)
+_TOWERS_ON_FIRST = (0, 33)
+"""First release whose second runner builds towers on the first pipeline rank alone (`_mark_tower_model`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ class Weights:
     everywhere: tuple[Part, ...] = ()
     """Small parts of the language model on every pipeline rank."""
     towers: tuple[Part, ...] = ()
-    """Vision towers and their projectors, on every pipeline rank; omitted under `--language-model-only`, as
-    in vLLM's `_mark_tower_model`."""
+    """Vision towers and their projectors, on every pipeline rank but where the second runner of 0.33 serves; omitted
+    under `--language-model-only`, as in vLLM's `_mark_tower_model`."""
     tower_inputs: tuple[str, ...] = ("image", "video")
     """Modalities of the towers, which are omitted if the limit per prompt is 0 for all of them."""
     plain_towers: bool = False
@@ -130,6 +131,13 @@ class Weights:
         """Bytes that the CUDA allocator adds by rounding tensors up."""
         return tuple(share.held_bytes - share.bytes for share in self._shares(engine_args, own_dtype))
 
+    def resident_bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
+        """Bytes that `--cpu-offload-gb` leaves on the GPU, however many it may move: what is outside the layers
+        (`make_layers` of models/utils.py, 0.17 to 0.33), before 0.29 also the towers (`supports_tower_offload`)."""
+        towers = () if self.release.minor >= _TOWERS_OFFLOADED else self.towers
+        emptied = tuple(Layer(()) for _ in self.layers)
+        return replace(self, layers=emptied, towers=towers).bytes_per_pipeline_rank(engine_args, own_dtype)
+
     def adapter_shares(self, engine_args: EngineArgs, own_dtype: str) -> tuple[AdapterShare, ...]:
         """Slots for LoRA adapters per pipeline rank; vision towers have none."""
         from vllm_costmeter.core.model.adapters import adapter_share, head_share
@@ -170,6 +178,16 @@ class Weights:
         is_limited = bool(limits) and all(limits.get(kind) == 0 for kind in self.tower_inputs)
         return engine_args.language_model_only or is_limited
 
+    def _towers_per_rank(self, engine_args: EngineArgs, ranks: int) -> list[list[Part]]:
+        if self.leaves_towers_out(engine_args):
+            return [[] for _ in range(ranks)]
+        each = on_each_rank(self.towers, ranks)
+        return [each[0], *([] for _ in each[1:])] if self._has_towers_on_first(engine_args) else each
+
+    def _has_towers_on_first(self, engine_args: EngineArgs) -> bool:
+        release = self.release
+        return release.minor >= _TOWERS_ON_FIRST and is_second_by_default(engine_args, release.number)
+
     def _spans(self, engine_args: EngineArgs) -> tuple[tuple[int, int], ...]:
         layers, ranks = len(self.layers), engine_args.layout.pipeline_parallel_size
         if ranks > layers:
@@ -184,7 +202,8 @@ class Weights:
             engine_args.enforce_eager,
         )
         lengths = (engine_args.max_model_len, engine_args.max_num_batched_tokens)
-        key = (*flags, *lengths, self.leaves_towers_out(engine_args), own_dtype)
+        towers = (self.leaves_towers_out(engine_args), self._has_towers_on_first(engine_args))
+        key = (*flags, *lengths, *towers, own_dtype)
         if key not in self._known:
             self._known[key] = self._work_out(engine_args, own_dtype)
         return self._known[key]
@@ -197,10 +216,8 @@ class Weights:
 
             quantization = quantization_under(quantization, engine_args.quantization, self.release)
         spans = self._spans(engine_args)
-        towers = [Tally()] * len(spans)
-        if not self.leaves_towers_out(engine_args):
-            scheme = UNQUANTISED if self.plain_towers else quantization
-            towers = [tally(parts, "", rank, scheme) for parts in on_each_rank(self.towers, len(spans))]
+        scheme = UNQUANTISED if self.plain_towers else quantization
+        towers = [tally(parts, "", rank, scheme) for parts in self._towers_per_rank(engine_args, len(spans))]
         evaluated: dict[Hashable, Tally] = {}
         shares: list[Tally] = []
         for number, (start, end) in enumerate(spans):
@@ -216,32 +233,6 @@ class Weights:
                 share.add_tally(evaluated[key])
             shares.append(share.with_tables())
         return tuple(shares)
-
-
-def rank_of(engine_args: EngineArgs, own_dtype: str, release: Release) -> Rank:
-    """The share of one GPU. BadInputError for an unknown dtype.
-
-    Tensor and data parallel ranks together distribute or split experts, as in vLLM's FusedMoEParallelConfig.
-    """
-    layout = engine_args.layout
-    dtype = own_dtype if engine_args.dtype == "auto" else engine_args.dtype
-    if dtype not in DTYPE_BYTES:
-        raise BadInputError(f"dtype {dtype} is not one of auto, {', '.join(DTYPE_BYTES)}")
-    spread = layout.tensor_parallel_size * layout.data_parallel_size
-    return Rank(
-        tensor_parallel_size=layout.tensor_parallel_size,
-        expert_parallel_size=spread if layout.enable_expert_parallel else 1,
-        expert_tensor_parallel_size=1 if layout.enable_expert_parallel else spread,
-        sequence_parallel_experts=layout.enable_expert_parallel
-        and layout.tensor_parallel_size > 1
-        and layout.data_parallel_size > 1,
-        element_bytes=DTYPE_BYTES[dtype],
-        is_eager=engine_args.enforce_eager,
-        served_tokens=engine_args.max_model_len if (engine_args.max_model_len or 0) > 0 else None,
-        batch_tokens=engine_args.max_num_batched_tokens or DEFAULT_BATCH_TOKENS,
-        holds_ngram_tables=release.minor < _NGRAMS_OFFLOADED,
-        has_video_tables=release.minor < _VIDEO_FACTOR,
-    )
 
 
 def _tables(parts: tuple[Part, ...]) -> tuple[Part, ...]:

@@ -12,8 +12,8 @@ from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.parts import Experts, Linear, Tensor
-from vllm_costmeter.core.model.rank import Rank
-from vllm_costmeter.core.model.weights import Layer, Weights, rank_of
+from vllm_costmeter.core.model.rank import Rank, rank_of
+from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED, KernelTarget, Quantization
 from vllm_costmeter.core.release import Release
 from vllm_costmeter.core.serving.cache_reading import CacheReading, cache_reading

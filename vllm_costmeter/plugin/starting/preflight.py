@@ -128,6 +128,7 @@ class Preflight:
             engine_args,
             cuda_graphs_in_budget=effect.cuda_graphs_in_budget,
             chunked_local_hybrid=effect.chunked_local_hybrid,
+            second_runner=effect.second_runner,
         )
         check = assembled(
             model,

@@ -11,6 +11,9 @@ from vllm_costmeter.core.whole_number import whole_number
 _ALLOW_LONG = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
 _ESTIMATE = "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS"
 _CHUNKED = "VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE"
+_SECOND_RUNNER = "VLLM_USE_V2_MODEL_RUNNER"
+_RUNNER_IS_ASKED: Version = (0, 22, 0)
+"""From here on its second runner serves models by default, and the variable decides which one does."""
 _NOT_READ = {
     "VLLM_ATTENTION_BACKEND": "--attention-backend",
     "VLLM_USE_V1": "",
@@ -58,8 +61,7 @@ _UNMODELLED: Mapping[str, tuple[tuple[Version, str | None], ...]] = {
     "VLLM_SSM_CONV_STATE_LAYOUT": ((_START, "sd"),),
     "VLLM_USE_FLASHINFER_SAMPLER": ((_START, "0"), ((0, 21, 0), "1")),
     "VLLM_USE_RAY_V2_EXECUTOR_BACKEND": ((_START, "0"), ((0, 21, 0), "1"), ((0, 33, 0), _UNREAD)),
-    # none of 0.22 to 0.28, which choose by the model; since 0.29 every model has the second runner
-    "VLLM_USE_V2_MODEL_RUNNER": ((_START, "0"), ((0, 22, 0), _ANY), ((0, 29, 0), "1")),
+    _SECOND_RUNNER: ((_START, "0"), (_RUNNER_IS_ASKED, _UNREAD)),  # modelled since then
 }
 """May change GPU memory in a way that the check does not model where they differ from what the release takes if they
 are not set: its default, by the first release that has it."""
@@ -76,6 +78,8 @@ class EnvironmentEffect:
     """Whether the CUDA-graph estimate is subtracted; None: as the release does."""
     chunked_local_hybrid: bool | None = None
     """Whether chunked local attention may have the hybrid KV cache manager; None: not stated, as 1."""
+    second_runner: bool | None = None
+    """Which runner is asked for; None: vLLM chooses."""
     notes: tuple[str, ...] = ()
 
 
@@ -90,18 +94,21 @@ def environment_effect(environment: Mapping[str, str], release: Release) -> Envi
         if name in environment:
             instead = f": {flag} is the flag" if flag else ""
             notes.append(f"vLLM {release} does not read {name}{instead}")
-    estimate = environment.get(_ESTIMATE)
-    in_budget = None
-    number = None if estimate is None else whole_number(estimate.strip().lstrip("+-"))
-    if number is not None and release.number >= (0, 18, 0):  # 0.17 does not read it
-        in_budget = number != 0
-    chunked = whole_number(environment.get(_CHUNKED, "").strip().lstrip("+-"))
+    reads_estimate = release.number >= (0, 18, 0)
+    is_asked = release.number >= _RUNNER_IS_ASKED
     return EnvironmentEffect(
         allows_longer=environment.get(_ALLOW_LONG, "").strip().lower() in ("1", "true"),
-        cuda_graphs_in_budget=in_budget,
-        chunked_local_hybrid=None if chunked is None else chunked != 0,
+        cuda_graphs_in_budget=_is_on(environment, _ESTIMATE) if reads_estimate else None,
+        chunked_local_hybrid=_is_on(environment, _CHUNKED),
+        second_runner=_is_on(environment, _SECOND_RUNNER) if is_asked else None,
         notes=tuple(notes),
     )
+
+
+def _is_on(environment: Mapping[str, str], name: str) -> bool | None:
+    """As `bool(int(value))` of vllm/envs.py; None where it is not set, or to no number."""
+    number = whole_number(environment.get(name, "").strip().lstrip("+-"))
+    return None if number is None else number != 0
 
 
 def _differs(name: str, value: str, release: Version) -> bool:
