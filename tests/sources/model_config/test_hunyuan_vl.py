@@ -6,6 +6,8 @@ import pytest
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.model.attention import FullAttention
+from vllm_costmeter.core.quantization.scheme import KernelTarget
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.model_config import model_from_config
 
 TEXT = {
@@ -47,7 +49,7 @@ CONFIG = {
 def test_weights_are_what_vllm_builds(layout: ParallelConfig, theirs: tuple[int, ...]) -> None:
     """To the byte per rank: the tower is whole on each (vLLM 0.32.0 with transformers 5.19 and a stand-in for the
     model's processor, 2026-11-28)."""
-    model = model_from_config(CONFIG, "config.json")
+    model = model_from_config(CONFIG, "config.json").on_gpu(KernelTarget(None, release_of("0.32.0")))
     assert model.weights_bytes(EngineArgs(layout=layout)) == theirs
     assert model.attention.layers == ((FullAttention(2, 64),),) * 2
 
