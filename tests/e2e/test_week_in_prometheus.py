@@ -15,7 +15,7 @@ from required_tool import required_tool
 
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.core.meter.operations import START, Operation
-from vllm_costmeter.sources.servers.return_times import measured_operations
+from vllm_costmeter.sources.servers.return_times import measured_operations, process_start_seconds
 
 pytestmark = pytest.mark.heavy
 
@@ -66,12 +66,32 @@ def exposition(first: int) -> str:
             series = f"{name}{'' if gauge else '_total'}{{{key}}}"
             lines += [f"{series} {values[column]} {first + minute}" for minute, values in rows]
             column += 1
+        if name == "costmeter_gpu_seconds":
+            lines += [f"{series} {value} {time}" for series, value, time in restarted(first, GPU_SECONDS)]
     began = first + RESTARTED - START_SECONDS
     server = '{job="vllm",instance="a:8000"}'
     lines.append("# TYPE process_start_time_seconds gauge")
     lines += [f"process_start_time_seconds{server} {began} {first + minute}" for minute, _ in rows]
+    lines += [f"{series} {value} {time}" for series, value, time in restarted(first, PROCESS_START)]
     lines += other_server(first)
     return "\n".join([*lines, "# EOF", ""])
+
+
+GPU_SECONDS, PROCESS_START = "costmeter_gpu_seconds_total", "process_start_time_seconds"
+
+
+def restarted(first: int, name: str) -> Iterator[tuple[str, int, int]]:
+    """Of model r in the last ten minutes: (series, value, time). One server began again at the end and has counted more
+    since than the one before it; another has run for an hour, which its meter missed the first 20 s of."""
+    end = first + WEEK - 60
+    for ago in range(600, -1, -60):
+        is_new = ago == 0
+        counts = {"r:8000": 50 if is_new else 1, "s:8000": 3600 - 20 - ago}
+        starts = {"r:8000": end - (55 if is_new else 700), "s:8000": end - 3600}
+        for instance, value in (counts if name == GPU_SECONDS else starts).items():
+            labels = f'job="vllm",instance="{instance}"'
+            named = f'model_name="r",{labels},state="idle"' if name == GPU_SECONDS else labels
+            yield f"{name}{{{named}}}", value, end - ago
 
 
 def other_server(first: int) -> Iterator[str]:
@@ -95,10 +115,10 @@ def other_server(first: int) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
-    """It ends now."""
+    """It ends a minute ago or two: the last scrapes are late."""
     folder = tmp_path_factory.mktemp("prometheus")
     text = folder / "week.om"
-    text.write_text(exposition(int(time.time()) // 60 * 60 - WEEK + 60))
+    text.write_text(exposition(int(time.time()) // 60 * 60 - WEEK))
     promtool, program = required_tool("promtool"), required_tool("prometheus")
     command = [promtool, "tsdb", "create-blocks-from", "openmetrics", text, folder / "data"]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
@@ -134,6 +154,12 @@ def test_what_the_plugin_measured_is_read_by_model(week: PrometheusServer) -> No
     assert measured["n"][START] == (1, pytest.approx(80, rel=0.01))
     assert measured["n"][Operation("wake", 1)] == (3, pytest.approx(6.0))
     assert measured_operations(week.url, "1m").get("n", {}).keys() <= {START}
+
+
+def test_a_server_that_just_began_again_tells_nothing(week: PrometheusServer) -> None:
+    """Its counters of five minutes ago are those of another process; the model's other server tells."""
+    found = process_start_seconds(week.url)
+    assert found == {"m": pytest.approx(START_SECONDS, abs=60), "r": pytest.approx(20)}
 
 
 def test_exported_prices_add_up_to_the_bill(

@@ -37,17 +37,21 @@ def measured_operations(url: str, period: str) -> dict[str, dict[Operation, Dura
 def process_start_seconds(url: str) -> dict[str, float]:
     """By model: the mean time from the start of a running server's process to the start of its meter, which vLLM
     creates when the engine is ready (AsyncLLM.__init__, 0.17 to 0.33). Nothing of a process that does not publish when
-    it started."""
+    it started, or that started in the last five minutes.
+
+    The meter's GPU seconds began at 0, so that their speed tells when. It is taken between two scrapes: a rate is
+    extrapolated to the edges of its range, and off by days where a scrape is late. Of a server that restarted between
+    the two, it puts the meter's start before the process's, so that the difference is negative.
+    """
     server = "model_name, job, instance"
-    scraped = f"max by ({server}) (timestamp(costmeter_gpu_seconds_total))"
-    metered = f"sum by ({server}) (costmeter_gpu_seconds_total)"
-    rate = f"sum by ({server}) (rate(costmeter_gpu_seconds_total[5m])) > 0"
-    ago = f"{scraped} - {metered} / ({rate})"
-    found = _by_model(
-        url,
-        f"avg by (model_name) ({ago} - on (job, instance) group_left () process_start_time_seconds)",
-    )
-    return {model_name: seconds for model_name, seconds in found.items() if seconds > 0}
+    now, before = "costmeter_gpu_seconds_total", "costmeter_gpu_seconds_total offset 5m"
+    metered = f"sum by ({server}) ({now})"
+    scraped = f"max by ({server}) (timestamp({now}))"
+    grown = f"({metered} - sum by ({server}) ({before}))"
+    between = f"({scraped} - max by ({server}) (timestamp({before})))"
+    began = f"({scraped} - {metered} * {between} / ({grown} > 0))"
+    took = f"{began} - on (job, instance) group_left () process_start_time_seconds"
+    return _by_model(url, f"avg by (model_name) (({took}) > 0)")
 
 
 def vllm_wake_seconds(url: str, period: str) -> float | None:
