@@ -52,9 +52,9 @@ def started(words: tuple[str, ...], tmp_path: Path) -> dict[str, Any]:
         (("--help",), 7),
         (("check", "--help"), 20),
         (("gpus",), 37),
-        (FITS, 120),
-        ((*FITS, "--format", "json"), 123),
-        (REFUSED, 141),
+        (FITS, 122),
+        ((*FITS, "--format", "json"), 125),
+        (REFUSED, 143),
     ],
     ids=["help", "help of check", "gpus", "fits", "as JSON", "refused, with suggestions"],
 )

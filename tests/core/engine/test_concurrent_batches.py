@@ -9,7 +9,7 @@ import pytest
 from example_models import llama
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
-from vllm_costmeter.core.engine.runner_choice import concurrent_batches
+from vllm_costmeter.core.engine.concurrent_batches import concurrent_batches
 from vllm_costmeter.core.release import release_of
 
 RELEASES = ("0.26.0", "0.27.1", "0.28.0", "0.29.0", "0.30.0", "0.31.0", "0.32.0", "0.33.0")

@@ -11,6 +11,7 @@ from example_models import llama
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.engine.runner_choice import is_first_on_rocm, runner_of
+from vllm_costmeter.core.model.draft_facts import DraftFacts
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import release_of
 
@@ -42,14 +43,14 @@ def test_dense_generative_models_moved_first(model: Model) -> None:
     [("Qwen3ForCausalLM", "0.22.0"), ("LlamaForCausalLM", "0.23.0"), ("MistralForCausalLM", "0.23.0")],
 )
 def test_three_dense_architectures_moved_before_them(architecture: str, since: str) -> None:
-    """Unquantized at first, from 0.24 on quantized too."""
+    """Unquantized checkpoints at first, from 0.24 on quantized ones too; a flag quantizes none, nor is GGUF stated."""
     model = replace(llama(), architecture=architecture)
     releases = ["0.21.0", "0.22.0", "0.23.0", "0.24.0", "0.25.0"]
     assert [is_second(model, each) for each in releases] == [each >= since for each in releases]
-    for quantized, flags in ((replace(model, quantization="fp8"), {}), (model, {"quantization": "fp8"})):
-        assert [is_second(quantized, each, **flags) for each in releases] == [
-            each >= "0.24.0" for each in releases
-        ]
+    quantized, gguf = replace(model, quantization="fp8"), replace(model, quantization="gguf")
+    assert [is_second(quantized, each) for each in releases] == [each >= "0.24.0" for each in releases]
+    for other, flags in ((gguf, {}), (model, {"quantization": "fp8"})):
+        assert [is_second(other, each, **flags) for each in releases] == [each >= since for each in releases]
 
 
 def test_listed_architectures_moved_with_them() -> None:
@@ -129,6 +130,7 @@ def test_who_asks_for_a_runner_gets_it() -> None:
     ("architecture", "releases"),
     [
         ("KimiK3ForConditionalGeneration", ["0.27.0"]),
+        ("DeepseekV4ForCausalLM", ["0.28.0", "0.29.0", "0.30.0", "0.31.0"]),
         ("DeepseekV32ForCausalLM", ["0.29.0", "0.30.0", "0.31.0"]),
         ("GlmMoeDsaForCausalLM", ["0.30.0", "0.31.0"]),
         ("LlamaForCausalLM", []),
@@ -137,11 +139,36 @@ def test_who_asks_for_a_runner_gets_it() -> None:
 def test_some_architectures_have_the_first_runner_on_amds_gpus(
     architecture: str, releases: list[str]
 ) -> None:
-    """In some releases; 0.31 not in pipelines, which its first runner refuses."""
+    """In some releases, of 0.31 only for what that runner serves."""
     versions = [f"0.{minor}.0" for minor in range(25, 34)]
 
-    def has_first(version: str, ranks: int) -> bool:
-        return is_first_on_rocm(architecture, ranks, release_of(version).number)
+    def has_first(version: str, **flags: Any) -> bool:
+        return is_first_on_rocm(architecture, EngineArgs(**flags), release_of(version).number)
 
-    assert [each for each in versions if has_first(each, 1)] == releases
-    assert [each for each in versions if has_first(each, 2)] == [each for each in releases if each < "0.31.0"]
+    assert [each for each in versions if has_first(each)] == releases
+    pipeline = ParallelConfig(pipeline_parallel_size=2)
+    assert [each for each in versions if has_first(each, layout=pipeline)] == releases
+    refused: tuple[dict[str, Any], ...] = (
+        {"layout": pipeline, "async_scheduling": True},
+        {"speculative_config": {"method": "dspark"}},
+        {"prefill_context_parallel_size": 2},
+    )
+    for flags in refused:
+        assert [each for each in versions if has_first(each, **flags)] == [
+            each for each in releases if each < "0.31.0"
+        ]
+
+
+def test_a_drafter_without_a_method_is_a_draft_model() -> None:
+    """Unless its files are a head's; every name of prediction layers means the same."""
+    whole, head = (
+        replace(llama(), draft_facts=DraftFacts("Qwen3ForCausalLM", "qwen3", 9, False, True, is_head=is_head))
+        for is_head in (False, True)
+    )
+    asked = {"model": "a draft", "num_speculative_tokens": 5}
+    for version, second in (("0.29.0", False), ("0.30.0", False), ("0.31.0", True)):
+        assert is_second(whole, version, speculative_config=asked) == second
+        assert is_second(head, version, speculative_config=asked)
+    assert is_second(llama(), "0.29.0", speculative_config={"method": "deepseek_mtp"})
+    for named in ("ngram", "[ngram]"):
+        assert not is_second(llama(), "0.29.0", speculative_config={"model": named})

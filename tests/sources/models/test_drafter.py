@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from example_models import llama
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError
@@ -204,3 +205,11 @@ def test_a_draft_model_shares_nothing() -> None:
     draft = published("Qwen__Qwen3-0.6B")
     drafter = Drafter(draft.weights, draft.dtype, draft.attention.layers)
     assert drafter.shared_bytes_on_last_rank(EngineArgs()) == 0
+
+
+@pytest.mark.parametrize("asked", [{"model": "ngram"}, {"model": "[ngram]"}, {"method": "ngram"}])
+def test_n_grams_need_no_checkpoint(asked: dict[str, Any]) -> None:
+    """By the method, or by what vLLM takes for one in place of a model."""
+    engine_args = EngineArgs(speculative_config={**asked, "num_speculative_tokens": 3})
+    model = with_drafter(llama(), engine_args)
+    assert (model.drafter, model.draft_fault(engine_args)) == (None, None)

@@ -144,8 +144,9 @@ def test_a_prometheus_is_asked_for_a_period() -> None:
     """Tokens by kind and dollars over the last day."""
     tokens = '{"data": {"result": [{"metric": {"kind": "generated"}, "value": [1, "500.4"]}]}}'
     usd = '{"data": {"result": [{"metric": {}, "value": [1, "1.25"]}]}}'
-    with serving(tokens, usd) as url:
-        assert served_over(url, "24h") == (ServedTokens(0, 0, 500), 1.25)
+    priced = '{"data": {"result": [{"metric": {"kind": "generated"}, "value": [1, "400"]}]}}'
+    with serving(tokens, usd, priced) as url:
+        assert served_over(url, "24h") == (ServedTokens(0, 0, 500), 1.25, ServedTokens(0, 0, 400))
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]", '{"data": 1}', '{"data": {"result": []}}'])

@@ -118,8 +118,11 @@ def _own(flags: ApiFlags, today: date) -> OwnServing:
         tokens, usd, source = served_tokens(page), bill_usd(page), f"{flags.from_metrics}, since its start"
         assert tokens is not None
     elif flags.from_prometheus:
-        tokens, usd = served_over(flags.from_prometheus, flags.period, flags.model_name)
+        tokens, usd, priced = served_over(flags.from_prometheus, flags.period, flags.model_name)
         source = f"{flags.from_prometheus}, last {flags.period}"
+        if stated is None and usd is not None and priced.total < tokens.total:
+            source += f"; {tokens.total - priced.total:,} tokens of servers without a price are left out"
+            tokens = priced
     elif flags.tokens:
         tokens, usd, source = _tokens(flags.tokens), None, "stated"
     else:

@@ -1,5 +1,4 @@
-"""Which of vLLM's two model runners serves a model (`VllmConfig.use_v2_model_runner`, 0.22 to 0.33), and how many
-batches it has in flight.
+"""Which of vLLM's two model runners serves a model (`VllmConfig.use_v2_model_runner`, 0.22 to 0.33).
 
 Not seen from here, and hence taken as vLLM's defaults: a machine without Triton or pinned memory (WSL serves with the
 first runner), custom logits processors.
@@ -10,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.engine.release_rules import EngineRules, engine_rules
+from vllm_costmeter.core.engine.release_rules import EngineRules
 from vllm_costmeter.core.engine.runners import Runner
-from vllm_costmeter.core.release import Release, Version
+from vllm_costmeter.core.model.draft_facts import DraftFacts, drafting_method
+from vllm_costmeter.core.release import Version
 
 if TYPE_CHECKING:
     from vllm_costmeter.core.model.model import Model
@@ -41,14 +41,18 @@ _DENSE_TOO: Version = (0, 25, 0)
 
 _ROCM_EXCLUDED: tuple[tuple[Version, frozenset[str]], ...] = (
     ((0, 27, 0), frozenset({"KimiK3ForConditionalGeneration"})),
-    ((0, 28, 0), frozenset()),
+    ((0, 28, 0), frozenset({"DeepseekV4ForCausalLM"})),
     ((0, 29, 0), frozenset({"DeepseekV32ForCausalLM", "DeepseekV4ForCausalLM"})),
     ((0, 30, 0), frozenset({"DeepseekV32ForCausalLM", "DeepseekV4ForCausalLM", "GlmMoeDsaForCausalLM"})),
     ((0, 32, 0), frozenset()),
 )
 """Architectures that the first runner serves on AMD's GPUs, by the first release of the list."""
 _ROCM_YIELDS: Version = (0, 31, 0)
-"""From here on not where the first runner would refuse, as it refuses several pipeline ranks by default."""
+"""From here on not where the first runner would refuse the start."""
+_FIRST_IS_ASKED: Version = (0, 29, 0)
+_PIPELINES_ONE_BATCH: Version = (0, 31, 0)
+_STEP5: Version = (0, 33, 0)
+_STEP5_NAMES = ("Step5ForCausalLM", "Step5ForConditionalGeneration")
 
 _FIRST_LISTED: dict[object, Version] = {
     **dict.fromkeys(("eagle", "eagle3", "mtp"), (0, 22, 0)),
@@ -81,26 +85,45 @@ def runner_of(rules: EngineRules, model: Model, engine_args: EngineArgs, release
         return rules.v1
     if engine_args.second_runner is not None:
         return rules.v2 if engine_args.second_runner else rules.v1
-    method = (engine_args.speculative_config or {}).get("method")
+    method = drafting_method(engine_args.speculative_config or {})
     if method == "dspark" and release >= _FIRST_LISTED["dspark"]:
         return rules.v2  # no other runner implements it
     is_listed = LISTED_ARCHITECTURES.get(model.architecture, _NEVER) <= release
     is_dense = not (model.is_moe or model.is_hybrid or model.is_pooling)
     if release < _DENSE_TOO:
         is_dense = is_dense and _FIRST_ARCHITECTURES.get(model.architecture, _NEVER) <= release
-        is_quantized = (engine_args.quantization or model.quantization) is not None
+        is_quantized = model.quantization not in (
+            None,
+            "gguf",
+        )  # by `quantization_config` of config.json alone
         if model.is_pooling or (is_quantized and release < _QUANTIZED_TOO):
             return rules.v1
     if not (rules.v2_is_for_all or is_listed or is_dense):
         return rules.v1
-    return rules.v2 if lacking_in_second(engine_args, release) is None else rules.v1
+    lacking = lacking_in_second(engine_args, release, model.draft_facts)
+    return rules.v2 if lacking is None else rules.v1
 
 
-def is_first_on_rocm(architecture: str, pipeline_parallel_size: int, release: Version) -> bool:
+def is_first_on_rocm(architecture: str, engine_args: EngineArgs, release: Version) -> bool:
     """Whether a server on AMD's GPUs has the first runner, unless VLLM_USE_V2_MODEL_RUNNER says otherwise."""
     lists = [names for since, names in _ROCM_EXCLUDED if since <= release]
-    yields = release >= _ROCM_YIELDS and pipeline_parallel_size > 1
+    yields = release >= _ROCM_YIELDS and lacking_in_first(architecture, engine_args, release) is not None
     return bool(lists) and architecture in lists[-1] and not yields
+
+
+def lacking_in_first(architecture: str, engine_args: EngineArgs, release: Version) -> str | None:
+    """What the first runner refuses to serve from 0.29 on (`_get_v1_model_runner_unsupported_features`); None: nothing
+    that is known here."""
+    if release < _FIRST_IS_ASKED:
+        return None
+    is_pipelined = engine_args.layout.pipeline_parallel_size > 1
+    if engine_args.prefill_context_parallel_size > 1:
+        return "--prefill-context-parallel-size"
+    if is_pipelined and engine_args.async_scheduling and release >= _PIPELINES_ONE_BATCH:
+        return "--async-scheduling with --pipeline-parallel-size"
+    if drafting_method(engine_args.speculative_config or {}) == "dspark":
+        return "the speculative method dspark"
+    return architecture if architecture in _STEP5_NAMES and release >= _STEP5 else None
 
 
 def is_second_by_default(engine_args: EngineArgs, release: Version) -> bool:
@@ -110,14 +133,16 @@ def is_second_by_default(engine_args: EngineArgs, release: Version) -> bool:
     return lacking_in_second(engine_args, release) is None
 
 
-def lacking_in_second(engine_args: EngineArgs, release: Version) -> str | None:
+def lacking_in_second(
+    engine_args: EngineArgs, release: Version, draft: DraftFacts | None = None
+) -> str | None:
     """What of these flags the second runner does not support, so that by default the first one serves them; None:
     nothing. `_get_v2_model_runner_unsupported_features`, 0.22 to 0.33; flags with a note of their own are not in it."""
     first, end = _ALL_STATES_UNSUPPORTED
     if engine_args.mamba_cache_mode == "all" and first <= release < end:
         return "--mamba-cache-mode all"
     asked = engine_args.speculative_config or {}
-    method = asked.get("method")
+    method = drafting_method(asked, draft)
     if asked.get("parallel_drafting") is True and method not in _DRAFTS_IN_PARALLEL:
         return "parallel_drafting of --speculative-config"
     if asked.get("use_heterogeneous_vocab") is True and release >= _VOCABULARY_IS_ASKED:
@@ -132,36 +157,3 @@ def lacking_in_second(engine_args: EngineArgs, release: Version) -> str | None:
     return (
         "eagle3 with --pipeline-parallel-size" if method == "eagle3" and is_pipelined and not lists else None
     )
-
-
-SYNCHRONOUS_DRAFTERS = frozenset({"ngram", "suffix", "medusa", "mlp_speculator", "custom_class"})
-"""Speculative methods without asynchronous scheduling (0.26 to 0.32, and in the first runner of 0.33)."""
-_DRAFT_MODELS_ASYNCHRONOUS: Version = (0, 28, 0)
-ASYNCHRONOUS_BY_RUNNER: Version = (0, 33, 0)
-"""The second runner schedules every method that it supports asynchronously."""
-
-
-def concurrent_batches(model: Model, engine_args: EngineArgs, release: Release) -> int:
-    """Batches in flight: one per pipeline rank, and one more with asynchronous scheduling, which the first runner has
-    on one rank alone (`VllmConfig.max_concurrent_batches`, 0.26 to 0.33)."""
-    rules, ranks = engine_rules(release), engine_args.layout.pipeline_parallel_size
-    is_second = runner_of(rules, model, engine_args, release.number) is rules.v2
-    if not _is_asynchronous(model, engine_args, release.number, is_second=is_second):
-        return ranks
-    return ranks + 1 if is_second or ranks == 1 else ranks
-
-
-def _is_asynchronous(model: Model, engine_args: EngineArgs, release: Version, *, is_second: bool) -> bool:
-    """As asked; by default for every model but pooling ones, and every drafter that supports it
-    (`VllmConfig.__post_init__`). Every executor of vLLM's own does, since 0.21
-    Ray's by default too."""
-    if engine_args.async_scheduling is not None:
-        return engine_args.async_scheduling
-    if model.is_pooling:
-        return False
-    if is_second and release >= ASYNCHRONOUS_BY_RUNNER:
-        return True
-    asked = engine_args.speculative_config or {}
-    if asked.get("disable_padded_drafter_batch") is True or asked.get("method") in SYNCHRONOUS_DRAFTERS:
-        return False
-    return asked.get("method") != "draft_model" or release >= _DRAFT_MODELS_ASYNCHRONOUS

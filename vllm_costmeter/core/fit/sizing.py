@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from vllm_costmeter.core.dataclass import Memo, dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.concurrent_batches import concurrent_batches
 from vllm_costmeter.core.engine.config import EngineConfig, default_batch, resolve_engine
-from vllm_costmeter.core.engine.runner_choice import concurrent_batches
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup

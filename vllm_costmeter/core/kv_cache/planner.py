@@ -150,7 +150,7 @@ def kv_cache(
     """The KV cache of `model` served by `engine_args` under `rules`.
 
     `max_num_batched_tokens` is the resolved value (flag or the version's default), `concurrent_batches` that of
-    `core.engine.runner_choice`; two is vLLM's default on one pipeline rank. Raises BadInputError for what
+    `core.engine.concurrent_batches`; two is vLLM's default on one pipeline rank. Raises BadInputError for what
     vLLM refuses, NotUnderstoodError for what is not modelled.
     """
     batches = concurrent_batches if rules.counts_in_flight_batches else 1

@@ -55,20 +55,24 @@ def activation_peak(
 
         outputs, outputs_high = multimodal_bytes(model, engine_args, work)
         image = image_peak(model, engine_args, work)
-    state = _sampler_state_bytes(model, engine, work, runner) + _draft_logits_bytes(
-        model, engine, engine_args, work, runner
-    )
+    state, drafted = _sampler_state_bytes(model, engine, work, runner), 0
+    if engine_args.speculative_config is not None:
+        from vllm_costmeter.core.memory.drafts import drafted_peak_bytes, drafting_state_bytes
+
+        is_second = runner is rules.v2
+        state += drafting_state_bytes(model, engine, engine_args, work, runner, is_second=is_second)
+        drafted = drafted_peak_bytes(model, engine, engine_args, work, is_second=is_second)
     state += work.dtype_bytes * work.tokens * model.kept_values_per_token
     passed = _pipeline_buffers_bytes(model, work, is_received=runner.counts_received and not is_first_rank)
     held = state + workspace + outputs + passed
     rows = runner.kept_rows * FLOAT32_BYTES * model.sizes.vocab_size if work.has_sampler else 0
     fixed = FIXED_BESIDE_ROWS_GIB if rows else FIXED_GIB
     margin = MARGIN_BESIDE_ROWS_GIB if rows and not model.is_hybrid else MARGIN_GIB
-    peak = max(max(sampler.bytes + rows, layer.bytes) + held, image.bytes + state) + gib(fixed)
+    peak = max(max(sampler.bytes + rows, layer.bytes, drafted) + held, image.bytes + state) + gib(fixed)
     least = held - state - workspace + workspace_low
     low = max(sampler.low_bytes, layer.low_bytes) + state + round(0.5 * least) + gib(0.05)
     held += workspace_high - workspace
-    high = max(sampler.high_bytes, layer.high_bytes) + round(1.1 * held) + outputs_high
+    high = max(sampler.high_bytes, layer.high_bytes, drafted) + round(1.1 * held) + outputs_high
     high = max(high, image.high_bytes + state)
     return ByteRange(
         peak,
@@ -97,23 +101,6 @@ def _sampler_state_bytes(model: Model, engine: EngineConfig, work: Workload, run
     if not work.has_sampler:
         return 0
     return round(runner.state_bytes_per_logit * engine.max_num_seqs * model.sizes.vocab_size)
-
-
-def _draft_logits_bytes(
-    model: Model, engine: EngineConfig, engine_args: EngineArgs, work: Workload, runner: Runner
-) -> int:
-    """What the second runner keeps of the drafted tokens' logits under `draft_sample_method: probabilistic`: float32
-    in 0.27, then the head's dtype (gpu/spec_decode/speculator.py, 0.27 to 0.33)."""
-    asked = engine_args.speculative_config or {}
-    if (
-        not work.has_sampler
-        or not runner.state_bytes_per_logit
-        or asked.get("draft_sample_method") != "probabilistic"
-    ):
-        return 0
-    drafted = asked.get("num_speculative_tokens") or 1
-    value = FLOAT32_BYTES if engine.release.number < (0, 28, 0) else work.dtype_bytes
-    return value * engine.max_num_seqs * drafted * model.sizes.vocab_size
 
 
 CHUNKED_BEFORE, CHUNK_TOKENS = (0, 18, 0), 16 * 1024

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.release import Version
 
@@ -21,3 +24,16 @@ class DraftFacts:
     """The first vLLM release with a class for a head; None: all known releases have one, or it is no head."""
     is_head: bool = False
     """Whether it is no whole model: a head, or an assistant."""
+    max_model_len: int | None = None
+    """Of a draft model: its own; None for a head."""
+
+
+def drafting_method(asked: Mapping[str, Any], draft: DraftFacts | None = None) -> object:
+    """The method of a `--speculative-config` as vLLM resolves it (`SpeculativeConfig.__post_init__`, 0.17 to 0.33): a
+    checkpoint without a method is a draft model unless it is a head. None where only the drafter's files tell."""
+    method, model = asked.get("method"), asked.get("model")
+    if method is None and model in ("ngram", "[ngram]"):
+        return "ngram"
+    if method is None and draft is not None and not draft.is_head:
+        return "draft_model"
+    return "mtp" if isinstance(method, str) and method.endswith("mtp") else method

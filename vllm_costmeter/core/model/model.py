@@ -154,9 +154,10 @@ class Model:
         """Why the memory of the drafter is unknown; None if it is known or these flags load no drafter."""
         if engine_args.speculative_config is None:
             return None
+        from vllm_costmeter.core.model.draft_facts import drafting_method
         from vllm_costmeter.core.model.drafter import WEIGHTLESS_DRAFTERS
 
-        method = engine_args.speculative_config.get("method")
+        method = drafting_method(engine_args.speculative_config, self.draft_facts)
         if method in WEIGHTLESS_DRAFTERS:
             return None
         if self.drafter is not None and self.drafter.speculative_config == engine_args.speculative_config:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vllm_costmeter.core.engine.runner_choice import ASYNCHRONOUS_BY_RUNNER, SYNCHRONOUS_DRAFTERS
+from vllm_costmeter.core.engine.concurrent_batches import ASYNCHRONOUS_BY_RUNNER, SYNCHRONOUS_DRAFTERS
 from vllm_costmeter.core.refusals.prediction_models import (
     OLDEST,
     PIPELINED,

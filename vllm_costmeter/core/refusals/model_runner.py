@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.engine.release_rules import engine_rules
-from vllm_costmeter.core.engine.runner_choice import lacking_in_second, runner_of
+from vllm_costmeter.core.engine.runner_choice import lacking_in_first, lacking_in_second, runner_of
 from vllm_costmeter.core.refusals.start import Refusal, Start
-from vllm_costmeter.core.release import Version
-
-_FIRST_IS_ASKED: Version = (0, 29, 0)
-_PIPELINES_ONE_BATCH: Version = (0, 31, 0)
-_STEP5: Version = (0, 33, 0)
-_STEP5_NAMES = ("Step5ForCausalLM", "Step5ForConditionalGeneration")
 
 
 def model_runner_fault(start: Start) -> Refusal | None:
@@ -19,36 +13,26 @@ def model_runner_fault(start: Start) -> Refusal | None:
     asked, release, rules = start.engine_args, start.release.number, engine_rules(start.release)
     if rules.v2 is None:
         return None
-    is_second = runner_of(rules, start.model, asked, release) is rules.v2
-    lacking = lacking_in_second(asked, release) if is_second else _lacking_in_first(start)
-    if lacking is None:
-        return None
-    if asked.second_runner is None:
+    if runner_of(rules, start.model, asked, release) is rules.v2:
+        lacking = lacking_in_second(asked, release, start.model.draft_facts)
+        if lacking is None or not asked.second_runner:
+            return None
         return Refusal(
             "flags",
-            f"{lacking} does not go with vLLM's first model runner, which serves this start",
-            ({"async_scheduling": False},),
+            "VLLM_USE_V2_MODEL_RUNNER=1 asks for vLLM's second model runner, which does not support "
+            f"{lacking}: leave the variable out",
         )
-    runner = "second" if is_second else "first"
+    lacking = lacking_in_first(start.model.architecture, asked, release)
+    if lacking is None:
+        return None
+    changes = ({"async_scheduling": False},) if lacking.startswith("--async-scheduling") else ()
+    if asked.second_runner is None:
+        return Refusal(
+            "flags", f"{lacking} does not go with vLLM's first model runner, which serves this start", changes
+        )
     return Refusal(
         "flags",
-        f"VLLM_USE_V2_MODEL_RUNNER={is_second:d} asks for vLLM's {runner} model runner, which does not support "
-        f"{lacking}: leave the variable out",
+        "vLLM's first model runner, which VLLM_USE_V2_MODEL_RUNNER=0 or its default for this model on AMD's GPUs "
+        f"chooses, does not support {lacking}: VLLM_USE_V2_MODEL_RUNNER=1 asks for the second",
+        changes,
     )
-
-
-def _lacking_in_first(start: Start) -> str | None:
-    asked, release = start.engine_args, start.release.number
-    if release < _FIRST_IS_ASKED:
-        return None
-    method = (asked.speculative_config or {}).get("method")
-    is_pipelined = asked.layout.pipeline_parallel_size > 1
-    if asked.prefill_context_parallel_size > 1:
-        return "--prefill-context-parallel-size"
-    if is_pipelined and asked.async_scheduling and release >= _PIPELINES_ONE_BATCH:
-        return "--async-scheduling with --pipeline-parallel-size"
-    if method == "dspark":
-        return "the speculative method dspark"
-    if start.model.architecture in _STEP5_NAMES and release >= _STEP5:
-        return start.model.architecture
-    return None

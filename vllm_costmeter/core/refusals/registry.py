@@ -77,7 +77,12 @@ def _flag_rules(start: Start) -> Iterator[Rule]:
         from vllm_costmeter.core.refusals.prefill_context import prefill_context_fault
 
         yield prefill_context_fault
-    if asked.second_runner is not None or (asked.async_scheduling and layout.pipeline_parallel_size > 1):
+    if (
+        asked.second_runner is not None
+        or asked.speculative_config is not None
+        or asked.prefill_context_parallel_size > 1
+        or (asked.async_scheduling and layout.pipeline_parallel_size > 1)
+    ):
         from vllm_costmeter.core.refusals.model_runner import model_runner_fault
 
         yield model_runner_fault

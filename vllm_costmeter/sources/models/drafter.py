@@ -7,7 +7,7 @@ from collections.abc import Callable
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.model.draft_facts import DraftFacts
+from vllm_costmeter.core.model.draft_facts import DraftFacts, drafting_method
 from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.weights import Weights
@@ -44,6 +44,8 @@ def with_drafter(
     if asked is None:
         return model
     method, name = asked.get("method"), asked.get("model")
+    if drafting_method(asked) == "ngram":
+        return model
     predicts = isinstance(method, str) and method.endswith("mtp")
     if predicts and name is None:
         return model if model.prediction is None else model.drafted_by(model.prediction, asked)
@@ -98,4 +100,5 @@ def _facts(draft: Model) -> DraftFacts:
         is_pipelined=draft.is_pipelined,
         first_release=served_releases(draft.architecture)[0] if is_head else None,
         is_head=is_head,
+        max_model_len=None if is_head else draft.max_model_len,
     )

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from vllm_costmeter.core.errors import OTHERWISE, BadInputError
 from vllm_costmeter.core.pricing.api_price import ServedTokens
 from vllm_costmeter.sources.files.fetch import fetch_text, is_url
-from vllm_costmeter.sources.servers.served import KINDS
+from vllm_costmeter.sources.servers.served import tokens_of
 
 TOKEN_VARIABLE = "COSTMETER_PROMETHEUS_TOKEN"
+SAME_SERVER = "on (cluster, model_name, job, instance)"
 _PERIOD = re.compile(r"[1-9][0-9]{0,5}[smhdwy]")
 
 
@@ -26,6 +27,8 @@ class Served(NamedTuple):
     tokens: ServedTokens
     usd: float | None
     """The bill of the same period; None if there was no price."""
+    priced: ServedTokens
+    """Of the servers that the bill is of."""
 
 
 def served_over(url: str, period: str, model_name: str | None = None) -> Served:
@@ -36,13 +39,23 @@ def served_over(url: str, period: str, model_name: str | None = None) -> Served:
     if not _PERIOD.fullmatch(period):
         raise BadInputError(f"--period must be like 24h, 7d or 30d, got {period!r}")
     where = "" if model_name is None else f"{{model_name={json.dumps(model_name)}}}"
-    by_kind = query(url, f"sum by (kind) (increase(costmeter_tokens_total{where}[{period}]))")
-    counts = {labels.get("kind", ""): round(value) for labels, value in by_kind}
-    if not any(counts.values()):
+    tokens, cost = (
+        f"increase({counter}{where}[{period}])"
+        for counter in ("costmeter_tokens_total", "costmeter_cost_usd_total")
+    )
+    served = _tokens(url, tokens)
+    if not served.total:
         of = "" if model_name is None else f" of {model_name}"
         raise BadInputError(f"{url} has no tokens{of} in the last {period} (costmeter_tokens_total)")
-    usd = query(url, f"sum(increase(costmeter_cost_usd_total{where}[{period}]))")
-    return Served(ServedTokens(*(counts.get(kind, 0) for kind in KINDS)), usd[0][1] if usd else None)
+    usd = query(url, f"sum({cost})")
+    if not usd:
+        return Served(served, None, ServedTokens(0, 0, 0))
+    return Served(served, usd[0][1], _tokens(url, f"{tokens} and {SAME_SERVER} {cost}"))
+
+
+def _tokens(url: str, expression: str) -> ServedTokens:
+    by_kind = {labels.get("kind", ""): value for labels, value in query(url, f"sum by (kind) ({expression})")}
+    return ServedTokens(*map(round, tokens_of(by_kind)))
 
 
 def asked(url: str, path: str, **parameters: object) -> str:

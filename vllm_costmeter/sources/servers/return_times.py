@@ -43,14 +43,15 @@ def process_start_seconds(url: str) -> dict[str, float]:
     extrapolated to the edges of its range, and off by days where a scrape is late. Of a server that restarted between
     the two, it puts the meter's start before the process's, so that the difference is negative.
     """
-    server = "model_name, job, instance"
+    server = "model_name, cluster, job, instance"
     now, before = "costmeter_gpu_seconds_total", "costmeter_gpu_seconds_total offset 5m"
     metered = f"sum by ({server}) ({now})"
     scraped = f"max by ({server}) (timestamp({now}))"
     grown = f"({metered} - sum by ({server}) ({before}))"
     between = f"({scraped} - max by ({server}) (timestamp({before})))"
     began = f"({scraped} - {metered} * {between} / ({grown} > 0))"
-    took = f"{began} - on (job, instance) group_left () process_start_time_seconds"
+    process = "max by (cluster, job, instance) (process_start_time_seconds)"
+    took = f"{began} - on (cluster, job, instance) group_left () {process}"
     return _by_model(url, f"avg by (model_name) (({took}) > 0)")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.economics.bench_run import Per
@@ -13,7 +13,8 @@ from vllm_costmeter.sources.files.fetch import fetch_text, is_url
 from vllm_costmeter.sources.servers.metrics_text import Page, parse_page
 from vllm_costmeter.sources.targets.target import page_address
 
-KINDS = ("prompt_computed", "prompt_cached", "generated")
+KINDS = ("prompt_computed", "prompt_cached", "generated", "prompt")
+"""Of tokens; "prompt" in place of the first two where a server does not tell which were cached."""
 GAUGE = "costmeter_tokens_per_second"
 FIVE_MINUTES = "5m"
 MOST_PAGE_BYTES = 16 << 20  # an engine's page has 60 kB (tests/data/engines), read at some 2 MB/s
@@ -70,11 +71,18 @@ def serving_rate(
     return ServingRate(rate, source, page.total("costmeter_price_usd_per_hour"))
 
 
+def tokens_of(kinds: Mapping[str, float]) -> tuple[float, float, float]:
+    """(computed, cached, generated) of the amounts by kind; prompt tokens that may be cached count as computed."""
+    computed, cached, generated, prompt = (kinds.get(kind, 0.0) for kind in KINDS)
+    return computed + prompt, cached, generated
+
+
 def served_tokens(page: Page) -> ServedTokens | None:
     """Since the server's start, from the meter's counters or vLLM's own; None if the page has neither."""
-    own = [page.total("costmeter_tokens_total", kind=kind) for kind in KINDS]
-    if any(count is not None for count in own):
-        return ServedTokens(*(int(count or 0) for count in own))
+    own = {kind: page.total("costmeter_tokens_total", kind=kind) for kind in KINDS}
+    known = {kind: count for kind, count in own.items() if count is not None}
+    if known:
+        return ServedTokens(*map(int, tokens_of(known)))
     prompt, generated = page.total("vllm:prompt_tokens_total"), page.total("vllm:generation_tokens_total")
     if prompt is None or generated is None:
         return None

@@ -8,12 +8,11 @@ from vllm_costmeter.core.economics.token_prices import ModelSpend
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.meter.reading import STATES
 from vllm_costmeter.core.meter.shares.adapters import OTHER
-from vllm_costmeter.sources.servers.prometheus import query
-from vllm_costmeter.sources.servers.served import KINDS, read_page
+from vllm_costmeter.sources.servers.prometheus import SAME_SERVER, query
+from vllm_costmeter.sources.servers.served import read_page, tokens_of
 
 TOKENS, COST = "costmeter_tokens_total", "costmeter_cost_usd_total"
 PHASES, ADAPTERS = "costmeter_phase_cost_usd_total", "costmeter_lora_cost_usd_total"
-SAME_SERVER = "on (model_name, job, instance)"
 
 Amounts = dict[str, dict[str, float]]
 """By model, then by the value of another label."""
@@ -85,7 +84,7 @@ def _spend(
     unpriced_tokens: float,
 ) -> ModelSpend:
     active, idle, asleep = (0.0 if usd is None else usd.get(state, 0.0) for state in STATES)
-    computed, cached, generated = (tokens.get(kind, 0.0) for kind in KINDS)
+    computed, cached, generated = tokens_of(tokens)
     return ModelSpend(
         name,
         None if usd is None else active,

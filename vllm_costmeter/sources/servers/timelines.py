@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from statistics import median
 
 from vllm_costmeter.core.economics.idle.timeline import Replica, Step
 from vllm_costmeter.core.ledger.rows import MINUTE
@@ -20,14 +21,16 @@ COUNTERS = {
     USD: "costmeter_cost_usd_total",
     GENERATED: 'costmeter_tokens_total{kind="generated"}',
 }
-SERVER = ("model_name", "job", "instance")
+SERVER = ("model_name", "cluster", "job", "instance")
 Key = tuple[str, ...]
 
 
 def timelines(url: str, since: int, until: int) -> list[Replica]:
     """One for each server that was scraped between these Unix times, with its counters' increase by the minute.
 
-    BadInputError for a response that is not from Prometheus. A minute in which a server was not scraped is missing.
+    BadInputError for a response that is not from Prometheus. The growth over a gap (a failed or late scrape, a
+    Prometheus that restarted, a longer scrape interval) is spread evenly over its minutes where the GPU seconds say
+    that the server ran all the while; otherwise its minutes are missing, as of a server that was away.
     """
     counters: dict[str, dict[Key, dict[int, float]]] = {}
     for name, series in COUNTERS.items():
@@ -47,19 +50,31 @@ def timelines(url: str, since: int, until: int) -> list[Replica]:
 
 
 def _replica(key: Key, counters: dict[str, dict[int, float]]) -> Replica:
-    minutes = sorted(counters[ALL])
-    steps, gpus = {}, 1
-    for before, after in pairwise(minutes):
-        if after - before != MINUTE:
-            continue
+    moments = _scraped(counters[ALL])
+    rates = [_increase(counters[ALL], *pair) / (pair[1] - pair[0]) for pair in pairwise(moments)]
+    gpus = max(1, round(median(rates))) if rates else 1
+    steps = {}
+    for before, after in pairwise(moments):
+        minutes = (after - before) // MINUTE
         grown = {name: _increase(values, before, after) for name, values in counters.items()}
-        if grown[ALL] <= 0:
+        if grown[ALL] <= (minutes - 1) * MINUTE * gpus:
             continue
-        gpus = max(gpus, round(grown[ALL] / MINUTE))
         active = min(1.0, grown[ACTIVE] / grown[ALL])
-        steps[before] = Step(MINUTE * active, grown[REQUESTS], grown[USD], grown[GENERATED])
+        amounts = (grown[name] / minutes for name in (REQUESTS, USD, GENERATED))
+        step = Step(MINUTE * active, *amounts)
+        steps.update(dict.fromkeys(range(before, after, MINUTE), step))
     model, *server = key
     return Replica(model, " ".join(filter(None, server)), "", gpus, steps)
+
+
+def _scraped(values: dict[int, float]) -> list[int]:
+    """The minutes at which the counter of a running meter had moved on: a Prometheus that restarts, and one that
+    scrapes less often, repeat the value of the scrape before."""
+    found: list[int] = []
+    for moment in sorted(values):
+        if not found or values[moment] != values[found[-1]]:
+            found.append(moment)
+    return found
 
 
 def _increase(values: dict[int, float], before: int, after: int) -> float:
@@ -78,21 +93,23 @@ def _last_before(values: dict[int, float], moment: int) -> float:
 
 def gpu_names(url: str, period: str) -> dict[str, str]:
     """By model: the GPU of its servers, where each reports one and all the same."""
-    named = {
-        (labels.get("job", ""), labels.get("instance", "")): labels.get("name", "")
-        for labels, _ in query(
-            url,
-            f"group by (job, instance, name) (last_over_time(costmeter_gpu_memory_total_bytes[{period}]))",
-        )
-    }
+    on = ", ".join(SERVER[1:])
+    named: dict[Key, set[str]] = {}
+    gpus = f"group by ({on}, name) (last_over_time(costmeter_gpu_memory_total_bytes[{period}]))"
+    for labels, _ in query(url, gpus):
+        named.setdefault(_values(labels, SERVER[1:]), set()).add(labels.get("name", ""))
     models = query(
         url, f"group by ({', '.join(SERVER)}) (last_over_time(costmeter_gpu_seconds_total[{period}]))"
     )
     found: dict[str, set[str]] = {}
     for labels, _ in models:
-        name = named.get((labels.get("job", ""), labels.get("instance", "")), "")
-        found.setdefault(labels.get("model_name", ""), set()).add(name)
+        names = named.get(_values(labels, SERVER[1:]), {""})
+        found.setdefault(labels.get("model_name", ""), set()).update(names)
     return {model: names.pop() for model, names in found.items() if len(names) == 1 and names != {""}}
+
+
+def _values(labels: dict[str, str], names: Sequence[str]) -> Key:
+    return tuple(labels.get(name, "") for name in names)
 
 
 def request_seconds(url: str, period: str) -> dict[str, float]:
@@ -111,6 +128,6 @@ def query_range(url: str, expression: str, start: int, end: int) -> Iterator[tup
         with prometheus_or_fault(url):
             values = {int(float(at)): float(value) for at, value in row["values"]}
         yield (
-            tuple(labels.get(label, "") for label in SERVER),
+            _values(labels, SERVER),
             {at: value for at, value in values.items() if 0 <= value < math.inf},
         )

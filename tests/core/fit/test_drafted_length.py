@@ -1,0 +1,40 @@
+"""The context that a draft model of fewer tokens leaves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from example_models import llama
+
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.fit.drafted_length import drafted_length
+from vllm_costmeter.core.model.draft_facts import DraftFacts
+from vllm_costmeter.core.release import release_of
+
+DRAFT = DraftFacts("Qwen3ForCausalLM", "qwen3", 152_000, False, True, max_model_len=40_960)
+DRAFTED = replace(llama(), draft_facts=DRAFT)
+ASKED = EngineArgs(speculative_config={"method": "draft_model", "model": "a", "num_speculative_tokens": 5})
+
+
+@pytest.mark.parametrize("asked", [None, -1, 131_072, 40_961])
+def test_the_draft_models_length_is_served(asked: int | None) -> None:
+    """From 0.33 on, whatever was asked for, and a note says so."""
+    model, flags, notes = drafted_length(DRAFTED, replace(ASKED, max_model_len=asked), release_of("0.33.0"))
+    assert (model.max_model_len, model.default_max_model_len, flags.max_model_len) == (40_960, 40_960, 40_960)
+    (note,) = notes
+    assert note.startswith("vLLM 0.33.0 serves at most the draft model's 40,960 tokens of context, not ")
+
+
+def test_nothing_else_is_limited() -> None:
+    """An older release, the first runner, a shorter context, a head, no drafter."""
+    new, asked = release_of("0.33.0"), replace(ASKED, max_model_len=131_072)
+    head = replace(llama(), draft_facts=replace(DRAFT, is_head=True, max_model_len=None))
+    for model, flags, release in (
+        (DRAFTED, asked, release_of("0.32.0")),
+        (DRAFTED, replace(asked, second_runner=False), new),
+        (DRAFTED, replace(asked, max_model_len=40_960), new),
+        (head, asked, new),
+        (llama(), EngineArgs(), new),
+    ):
+        assert drafted_length(model, flags, release) == (model, flags, ())
