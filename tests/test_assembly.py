@@ -113,3 +113,12 @@ def test_amds_gpus_have_the_first_runner_for_some_models(
     group = find_gpu(gpu).as_gpu(8)
     found = assembled(DEEPSEEK, group, given, release=release_of("0.30.0"), calibration="none")
     assert found.engine_args.second_runner is expected
+
+
+def test_a_key_of_the_drafter_whose_memory_is_not_known_is_named() -> None:
+    """Beside the answer; a key that says what vLLM does anyway is not."""
+    asked = {"method": "ngram", "num_speculative_tokens": 3, "kv_cache_dtype": "fp8"}
+    for value, notes in (("fp8", 1), ("auto", 0)):
+        given = EngineArgs(max_model_len=8192, speculative_config={**asked, "kv_cache_dtype": value})
+        found = assembled(LLAMA_8B, ADA, given, release=release_of("0.33.0"), calibration="none")
+        assert sum("kv_cache_dtype of --speculative-config" in each for each in found.grounds.notes) == notes

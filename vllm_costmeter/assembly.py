@@ -135,11 +135,13 @@ def assembled(
         model = replace(model, lacks=lacking(model.architecture))
     if engine_args.speculative_config is not None:
         from vllm_costmeter.core.fit.drafted_length import drafted_length
+        from vllm_costmeter.core.model.draft_facts import unmodelled_notes
         from vllm_costmeter.sources.models.drafter import open_draft_model, with_drafter
 
         model = with_drafter(model, engine_args, open_draft or open_draft_model)
         model, engine_args, note = drafted_length(model, engine_args, grounds.release)
-        grounds = replace(grounds, notes=(*grounds.notes, *note))
+        notes = (*grounds.notes, *note, *unmodelled_notes(engine_args.speculative_config or {}))
+        grounds = replace(grounds, notes=notes)
     runs_first = is_first_on_rocm(model.architecture, engine_args, grounds.release.number)
     if runs_first and is_amd(gpu) and engine_args.second_runner is None:
         engine_args = replace(engine_args, second_runner=False)

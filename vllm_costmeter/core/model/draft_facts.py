@@ -37,3 +37,21 @@ def drafting_method(asked: Mapping[str, Any], draft: DraftFacts | None = None) -
     if method is None and draft is not None and not draft.is_head:
         return "draft_model"
     return "mtp" if isinstance(method, str) and method.endswith("mtp") else method
+
+
+_UNMODELLED_KEYS = (
+    "draft_lm_head_quantization",
+    "enable_adaptive_verification",
+    "kv_cache_dtype",
+    "num_speculative_tokens_per_batch_size",
+)
+
+
+def unmodelled_notes(asked: Mapping[str, Any]) -> tuple[str, ...]:
+    """One note for each key of a `--speculative-config` that may change GPU memory in a way the answer does not
+    contain."""
+    return tuple(
+        f"{key} of --speculative-config may change GPU memory; its effect is not modelled"
+        for key in _UNMODELLED_KEYS
+        if asked.get(key) not in (None, False, "auto")
+    )
