@@ -152,7 +152,7 @@ def test_servers_that_are_gone_keep_their_part(tmp_path: Path, title: str) -> No
     series: Series = {}
     for name, before, after in (("old:8000", "", f" stale _x{half}"), ("new:8000", f"_x{half} ", "")):
         labels = server(name)
-        found = {f"{part}": values for part, values in load(labels).items()}
+        found = load(labels)
         found[f"costmeter_gpu_memory_total_bytes{{{server(name, '', gpu='0', name='L4')}}}"] = "24+0x240"
         build = server(name, "", vllm_version="0.33.0", version="1")
         found[f"costmeter_build_info{{{build}}}"] = "1+0x240"
