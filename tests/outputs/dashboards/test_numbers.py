@@ -98,13 +98,17 @@ def test_joules_are_of_the_chosen_model_and_of_measured_servers(tmp_path: Path) 
         series[f'costmeter_source_up{{{server(name, "")}, source="nvml"}}'] = (
             f"{int(number != 3)}+0x{HOUR_AT_15_SECONDS}"
         )
+    gone = server("gone:8000", "other"), server("gone:8000", "", gpu="0")
+    series[f'costmeter_gpu_seconds_total{{{gone[0]}, state="active"}}'] = "0+15x120 stale"
+    series[f"costmeter_energy_joules_total{{{gone[1]}}}"] = "0+9000x120 stale"
+    series[f'costmeter_gpu_memory_total_bytes{{{gone[1]}, name="L4"}}'] = "24+0x120 stale"
     expected = {}
-    for model in ("m0", ".+"):
+    for model in ("m0", "m.+"):
         for query, joules in {1: 0.36, 2: 0.6}.items():
             expected[shown("cost", "Energy per token", query, model=model)] = joules
         for title in ("GPU models", "Engines and vLLM releases"):
             expected[shown("fleet", title, 4, model=model)] = 0.6
-    for model, up in {"m0": 1, "m3": 0, ".+": 0}.items():
+    for model, up in {"m0": 1, "m3": 0, "m.+": 0}.items():
         expected[shown("fit", "Sources", model=model)] = up
     expected[shown("cost", "Power", model="m0")] = 300
     expected[shown("cost", "GPU memory", model="m0")] = 24
@@ -161,6 +165,19 @@ def test_servers_that_are_gone_keep_their_part(tmp_path: Path, title: str) -> No
             for part, values in found.items()
         }
     expect(tmp_path, series, {shown("fleet", title): 3.0, shown("fleet", "Bill"): 3.0})
+
+
+def test_a_release_that_was_changed_has_the_time_that_it_ran(tmp_path: Path) -> None:
+    """A server upgraded at the same address after 40 of 50 minutes: $3 of the bill are divided 4 to 1."""
+    series = load(server())
+    for release, values in {"0.32.0": "1+0x199 stale", "0.33.0": "_x201 1+0x39"}.items():
+        build = server(model="", vllm_version=release, version="1")
+        series[f"costmeter_build_info{{{build}}}"] = values
+    text = shown("fleet", "Engines and vLLM releases")
+    expected = {
+        _of(text, "vllm_version", release): usd for release, usd in {"0.32.0": 2.4, "0.33.0": 0.6}.items()
+    }
+    expect(tmp_path, series, expected)
 
 
 def test_an_error_that_a_counter_begins_with_is_shown(tmp_path: Path) -> None:
