@@ -136,9 +136,9 @@ def test_servers_of_two_clusters_may_have_the_same_instance(tmp_path: Path) -> N
         series[f"costmeter_build_info{{{found}}}"] = f"1+0x{HOUR_AT_15_SECONDS}"
         for title, row in {"GPU models": gpu, "Engines and vLLM releases": release}.items():
             label = "name" if title == "GPU models" else "vllm_version"
-            for query, number in {0: usd * 50 / 60, 1: usd / gpus}.items():
+            for query, dollars in {0: usd * 50 / 60, 1: usd / gpus}.items():
                 text = f"sum by ({label}) ({shown('fleet', title, query)})"
-                expected[_of(text, label, row)] = number
+                expected[_of(text, label, row)] = dollars
         idle = f"sum by (cluster) ({shown('fleet', 'Dollars per hour of idle replicas')})"
         expected[_of(idle, "cluster", cluster)] = 0.7 if cluster == "l" else 0.0
     expect(tmp_path, series, expected)
