@@ -12,6 +12,7 @@ import pytest
 from required_tool import required_tool
 
 from scripts.panels.queries import annotation_queries, dashboards, panels, queries
+from vllm_costmeter.outputs.dashboards.api_panels import API_EQUIVALENT
 from vllm_costmeter.outputs.dashboards.promql import labels_of
 
 ALL = list(dashboards())
@@ -106,28 +107,54 @@ def test_a_panel_says_what_it_shows(dashboard: dict[str, Any], panel: dict[str, 
 
 @each_target
 def test_a_query_keeps_to_the_chosen_servers(expression: str) -> None:
-    """target-job-rule, target-instance-rule: every selector has both; and the model, wherever the metric has one."""
+    """target-job-rule, target-instance-rule: every selector has both, and the cluster; and the model, wherever the
+    metric has one. A metric without one leaves out the servers of other models."""
     names = NAME.findall(expression)
     found = SELECTOR.findall(expression)
     assert len(found) == len(names) > 0, "a metric without a selector"
     for metric, matchers in found:
-        assert 'job=~"$job"' in matchers
-        assert 'instance=~"$instance"' in matchers
-        assert ('model_name=~"$model"' in matchers) == ("model_name" in labels_of(metric))
+        assert 'cluster=~"$cluster", job=~"$job", instance=~"$instance"' in matchers
+        assert bool(re.search('model_name[=!]~"[$]model"', matchers)) == ("model_name" in labels_of(metric))
+    for metric, _ in found:
+        if "model_name" not in labels_of(metric) and 'model_name!~"$model"' not in expression:
+            assert f"(count_over_time({metric}{{" in expression, "neither narrowed nor a factor of what is"
+
+
+@each_target
+def test_a_server_is_told_by_its_cluster_job_and_instance(expression: str) -> None:
+    """An instance alone, localhost:8000, may be several servers: no join and no sum goes by it."""
+    for labels in re.findall(r"\b(?:by|on) \(([^)]*)\)", expression):
+        assert "instance" not in labels or {"cluster", "job", "instance"} <= set(labels.split(", "))
+
+
+@each_target
+def test_both_sides_of_a_price_are_of_the_same_servers(expression: str) -> None:
+    """Tokens and GPU seconds under dollars or joules are of servers that have some. (Those that an API charges for are
+    held by test_numbers.)"""
+    dividend, _, divisor = expression.partition(" / (sum")
+    if "_usd_total{" in dividend or "_joules_total{" in dividend:
+        counted = re.findall(r"costmeter_(?:tokens|gpu_seconds)_total(\{[^}]*\}\[[^]]*\]\).{4})", divisor)
+        for text in counted if API_EQUIVALENT not in expression else ():
+            assert text.endswith(" and") or "model_name!~" in text, text
 
 
 @each_target
 def test_a_query_takes_rates_of_counters_over_the_right_window(expression: str) -> None:
     """target-rate-interval-rule and target-counter-agg-rule, and stricter: a counter occurs only inside rate over
-    `$__rate_interval` or increase over `$__range`, and nothing but a counter does."""
-    ranged = re.findall(r"(rate|increase)\((\S+?)\{[^}]*\}\[([^\]]+)\]\)", expression)
+    `$__rate_interval` or increase over `$__range`, and nothing but a counter does; but for errors, of which the first
+    counts, and for the presence of other models' servers."""
+    ranged = re.findall(r"(\w+)\(([\w:]+)\{[^}]*\}\[([^\]]+)\](?: offset \$__range)?\)", expression)
     counters = [
         name for name in NAME.findall(expression) if name.endswith(("_total", "_sum", "_count", "_bucket"))
     ]
-    assert [name for _, name, _ in ranged] == counters
-    assert {(f, window) for f, _, window in ranged} <= {
+    present = re.findall(r"unless on \([\w, ]+\) (costmeter_gpu_seconds_total)\{", expression)
+    grown = [name for how, name, _ in ranged if how in ("rate", "increase")]
+    held = [name for how, name, _ in ranged if how in ("max_over_time", "last_over_time")]
+    assert set(held) <= {"costmeter_errors_total"}
+    assert sorted([*grown, *held, *present]) == sorted(counters)
+    assert {(how, window) for how, _, window in ranged} <= {
         ("rate", "$__rate_interval"),
-        ("increase", "$__range"),
+        *((how, "$__range") for how in ("increase", "count_over_time", "max_over_time", "last_over_time")),
     }
     assert expression.count("[") == len(ranged)
 
@@ -135,7 +162,7 @@ def test_a_query_takes_rates_of_counters_over_the_right_window(expression: str) 
 @each_target
 def test_a_query_divides_only_by_what_is_above_zero(expression: str) -> None:
     """Sums first, then divide; no tokens is no sample, never infinity."""
-    for divisor in re.findall(r" / (?:on \(\w+\) group_left \(\) )?(\S+)", expression):
+    for divisor in re.findall(r" / (?:on \([\w, ]+\) group_left \(\) )?(\S+)", expression):
         assert divisor.rstrip(")").isdecimal() or divisor.startswith("("), expression
     assert "avg(" not in expression
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
+from vllm_costmeter.outputs.dashboards.divided import PER_MILLION, PROMPT, Counted
 from vllm_costmeter.outputs.dashboards.panel import Panel, Query, Row
-from vllm_costmeter.outputs.dashboards.promql import PER_HOUR, PER_MILLION, grown, per_second, usd_per_hour
+from vllm_costmeter.outputs.dashboards.promql import (
+    PER_HOUR,
+    SAME_MODEL,
+    grown,
+    increase,
+    rate,
+    summed,
+    usd_per_hour,
+)
 from vllm_costmeter.outputs.dashboards.shared import COST, NO_PRICE, NO_TOKENS, TIMES, TOKENS
 from vllm_costmeter.outputs.economics.api_prices import DEFAULT, ApiPrices
 
@@ -16,7 +24,8 @@ API_EQUIVALENT = "costmeter_api_equivalent_usd_total"
 def against_api(prices: ApiPrices) -> Row:
     """The row that compares with an API at these prices."""
     at = (
-        "API prices: the cheapest provider set on the model's servers (--costmeter-api-provider), otherwise "
+        "Servers without a price are left out. API prices: of each server, those of the provider set on it "
+        "(--costmeter-api-provider; one set within the time range counts from then on), otherwise "
         f"{prices.in_words}. To change them: `costmeter dashboard export --help`."
     )
     return Row(
@@ -29,7 +38,7 @@ def against_api(prices: ApiPrices) -> Row:
                 "currencyUSD",
                 (
                     Query(usd_per_hour(), "self-hosted, whole bill"),
-                    Query(f"{PER_HOUR} * {_api_usd(per_second, prices)}", "API, same tokens"),
+                    Query(f"{PER_HOUR} * {_api_usd(rate, prices)}", "API, same tokens"),
                 ),
                 NO_PRICE,
                 width=18,
@@ -43,7 +52,7 @@ def against_api(prices: ApiPrices) -> Row:
                 TIMES,
                 (
                     Query(
-                        f"{grown(COST)} / ({_api_usd(grown, prices)} > 0)",
+                        f"{grown(COST)} / ({_api_usd(increase, prices)} > 0)",
                         "self-hosted / API",
                         moment=True,
                     ),
@@ -71,10 +80,13 @@ def _texts(prices: ApiPrices) -> list[str]:
     return [json.dumps(text, ensure_ascii=False) for text in texts]
 
 
-def _api_usd(grow: Callable[..., str], prices: ApiPrices) -> str:
-    """What APIs charge for the tokens, summed over models: as published by the servers, otherwise at these prices."""
-    named = f"min by (model_name) ({grow(API_EQUIVALENT, ('model_name', 'provider'))})"
-    stated = " + ".join(
-        f"{grow(TOKENS, ('model_name',), kind=kind)} * {usd:g}" for kind, usd in prices.by_kind
-    )
-    return f"sum({named} or ({stated}) / {PER_MILLION})"
+def _api_usd(counted: Counted, prices: ApiPrices) -> str:
+    """What APIs charge for the tokens of the priced servers: as each server publishes it, otherwise at these prices.
+
+    Server by server: a sum by provider is of the servers that have it, and the least of such sums is the smallest part.
+    """
+    published = counted(API_EQUIVALENT)
+    kinds = ((PROMPT if kind == "prompt_computed" else kind, f"{usd:g}") for kind, usd in prices.by_kind)
+    stated = " or ".join(f"{counted(TOKENS, kind=kind)} * {usd}" for kind, usd in kinds)
+    charged = f"({published} or ({stated}) / {PER_MILLION} unless {SAME_MODEL} {published})"
+    return summed(f"{charged} and {SAME_MODEL} {counted(COST, state='active')}")

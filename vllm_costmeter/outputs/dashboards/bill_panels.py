@@ -54,7 +54,8 @@ WORK = Row(
     (
         Panel(
             "Tokens per second",
-            "Tokens as vLLM counts them: computed prompt tokens, cached prompt tokens and generated tokens.",
+            "Tokens as vLLM counts them: computed prompt tokens, cached prompt tokens and generated tokens. "
+            "`prompt`: of engines that do not tell cached ones apart.",
             "lines",
             "short",
             (Query(per_second(TOKENS, ("kind",)), "{{kind}}"),),
@@ -64,7 +65,8 @@ WORK = Row(
         ),
         Panel(
             "Active dollars per hour by phase",
-            "Active cost, split between prefill and decode by the work of each. The legend names the method.",
+            "Active cost, split between prefill and decode by the work of each, where the shape of the "
+            "model is known. The legend names the method.",
             "lines",
             "currencyUSD",
             (Query(f"{PER_HOUR} * {per_second(PHASE_COST, ('phase', 'method'))}", "{{phase}} ({{method}})"),),

@@ -3,42 +3,60 @@ replicas."""
 
 from __future__ import annotations
 
+from vllm_costmeter.outputs.dashboards.divided import joules, measured_tokens, priced, usd_per_million
 from vllm_costmeter.outputs.dashboards.panel import Column, Panel, Query, Row
-from vllm_costmeter.outputs.dashboards.promql import grown, series, usd_per_million
-from vllm_costmeter.outputs.dashboards.shared import COST, ENERGY, GPU_SECONDS, NO_GPU, TOKENS
-
-GPUS = series("costmeter_gpu_memory_total_bytes")
-GPU_SHARE = (
-    f"count by (instance, name) ({GPUS}) / on (instance) group_left () (count by (instance) ({GPUS}) > 0)"
+from vllm_costmeter.outputs.dashboards.promql import (
+    PER_HOUR,
+    SAME_SERVER,
+    SERVER,
+    SHOWN_RANGE,
+    increase,
+    series,
+    summed,
 )
-"""Of a server's GPUs, the share of each model: 1 where they are all alike. A server's dollars, tokens and joules are
-divided by it, so that unlike GPUs in one server share its price."""
-RELEASE = (
-    f"label_replace(max by (instance, vllm_version) ({series('costmeter_build_info')}), "
+from vllm_costmeter.outputs.dashboards.shared import COST, GPU_SECONDS, NO_GPU, TOKENS
+
+
+def _share(metric: str, label: str) -> str:
+    """Of a server, the share of each value of the label, by samples over the time range: 1 where there is one value.
+
+    A server's dollars, tokens and joules are divided by it: unlike GPUs in one server share its price, a server that
+    changed its release in the time range is divided by time, and one that is gone by its end still counts.
+    """
+    seen = f"count_over_time({series(metric)}[{SHOWN_RANGE}])"
+    return f"{summed(seen, (*SERVER, label))} / {SAME_SERVER} group_left () ({summed(seen, SERVER)} > 0)"
+
+
+GPU_SHARE = _share("costmeter_gpu_memory_total_bytes", "name")
+RELEASE_SHARE = (
+    f"label_replace({_share('costmeter_build_info', 'vllm_version')}, "
     '"vllm_version", "vLLM", "vllm_version", "")'
 )
-"""1 for the vLLM release that a server runs. Of the servers that `costmeter exporter` reads, the label is the engine's
-name, and empty where that is vLLM, whose release it does not know."""
+"""Of the servers that `costmeter exporter` reads, the label is the engine's name, and empty where that is vLLM, whose
+release it does not know."""
 
 
 def _compared(title: str, description: str, label: str, share: str, when_empty: str) -> Panel:
-    def by_label(metric: str, **matchers: str) -> str:
-        total = grown(metric, ("instance",), cluster="=~$cluster", **matchers)
-        return f"sum by ({label}) (({share}) * on (instance) group_left () {total})"
+    def by_label(growth: str) -> str:
+        return f"sum by ({label}) (({share}) * {SAME_SERVER} group_left () {summed(growth, SERVER)})"
 
-    bill, generated = by_label(COST), by_label(TOKENS, kind="generated")
-    gpu_seconds = f"({by_label(GPU_SECONDS)} > 0)"
+    bill, generated = by_label(increase(COST)), by_label(increase(TOKENS, kind="generated"))
+    priced_seconds = by_label(priced(increase, GPU_SECONDS))
+    priced_tokens = by_label(priced(increase, TOKENS, kind="generated"))
     return Panel(
         title,
-        description,
+        f"{description} Prices are of servers that have one, joules of servers whose driver reports energy (all of a "
+        "GPU's for each server that shares it).",
         "table",
         "none",
         (
             Query(bill, "", moment=True),
-            Query(f"3600 * {bill} / {gpu_seconds}", "", moment=True),
-            Query(f"3600 * {generated} / {gpu_seconds}", "", moment=True),
-            Query(usd_per_million(bill, generated), "", moment=True),
-            Query(f"{by_label(ENERGY)} / ({generated} > 0)", "", moment=True),
+            Query(f"{PER_HOUR} * {bill} / ({priced_seconds} > 0)", "", moment=True),
+            Query(f"{PER_HOUR} * {generated} / ({by_label(increase(GPU_SECONDS))} > 0)", "", moment=True),
+            Query(usd_per_million(bill, priced_tokens), "", moment=True),
+            Query(
+                f"{by_label(joules(increase))} / ({by_label(measured_tokens(increase))} > 0)", "", moment=True
+            ),
         ),
         when_empty,
         width=24,
@@ -58,18 +76,19 @@ COMPARISON = Row(
     (
         _compared(
             "GPU models",
-            "All servers with a GPU of this model, whatever they serve and however busy they are: choose one model "
-            "above to compare like with like.",
+            "All servers that had a GPU of this model in the time range, whatever they serve and however busy they "
+            "are: choose one model above to compare like with like.",
             "name",
             GPU_SHARE,
             NO_GPU,
         ),
         _compared(
             "Engines and vLLM releases",
-            "All servers that run this release of vLLM, or another engine, at the end of the time range. vLLM without "
-            "a number is read by `costmeter exporter`, which does not know the release.",
+            "All servers that ran this release of vLLM, or another engine, in the time range; one that changed its "
+            "release at the same address is divided by time. vLLM without a number is read by `costmeter exporter`, "
+            "which does not know the release.",
             "vllm_version",
-            RELEASE,
+            RELEASE_SHARE,
             "no metered server",
         ),
     ),

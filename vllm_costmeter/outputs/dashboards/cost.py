@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from vllm_costmeter.outputs.dashboards.api_panels import against_api
 from vllm_costmeter.outputs.dashboards.bill_panels import BILL, WORK
+from vllm_costmeter.outputs.dashboards.divided import Counted, phase_per_million, whole_bill_per_million
 from vllm_costmeter.outputs.dashboards.gpu_panels import GPUS
 from vllm_costmeter.outputs.dashboards.panel import Dashboard, Panel, Query, Row
-from vllm_costmeter.outputs.dashboards.promql import (
-    grown,
-    per_second,
-    series,
-    summed,
-    usd_per_million,
-)
+from vllm_costmeter.outputs.dashboards.promql import SERVER, grown, increase, rate, series, summed
 from vllm_costmeter.outputs.dashboards.shared import (
     ANNOTATIONS,
     COST,
     DEFINITION_COLOURS,
     NO_PRICE,
     NO_TOKENS,
+    ONE_SERVER,
     TIMES,
-    TOKENS,
     VARIABLES,
-    definitions,
-    over_the_range,
 )
 from vllm_costmeter.outputs.dashboards.tenant_panels import TENANTS
 from vllm_costmeter.outputs.economics.api_prices import DEFAULT
@@ -33,7 +26,19 @@ PRICE, FLOOR = "costmeter_usd_per_million_tokens", "costmeter_floor_usd_per_mill
 
 def _running_price(metric: str) -> str:
     """$/M generated tokens by server, as the meter divides it, because the floor has no counter."""
-    return summed(series(metric, per="generated", window="5m"), ("instance", "model_name"))
+    return summed(series(metric, per="generated", window="5m"), (*SERVER, "model_name"))
+
+
+def _definitions(counted: Counted, moment: bool = False) -> tuple[Query, ...]:
+    """$/M by the meter's four definitions, from counters: running (`rate`) or over the time range (`increase`)."""
+    expressions = (
+        whole_bill_per_million(counted),
+        whole_bill_per_million(counted, kind="generated"),
+        phase_per_million(counted, "prefill"),
+        phase_per_million(counted, "decode"),
+    )
+    names = (name for name, _ in DEFINITION_COLOURS)
+    return tuple(Query(text, name, moment) for text, name in zip(expressions, names, strict=True))
 
 
 RANGE = Row(
@@ -42,10 +47,12 @@ RANGE = Row(
         Panel(
             "$/M tokens",
             "Dollars per million tokens over the whole time range, by definition. All and generated tokens: the whole "
-            "bill (active, idle and asleep). Prefill and decode: the active cost of that phase.",
+            "bill (active, idle and asleep). Prefill and decode: the active cost of that phase, where the shape of the "
+            "model is known. Servers without a price are left out, with their tokens. Engines that do not tell cached "
+            "prompt tokens apart: prefill is per prompt token, cached ones included if the engine counts them.",
             "stat",
             "currencyUSD",
-            over_the_range(),
+            _definitions(increase, moment=True),
             NO_TOKENS,
             width=12,
             height=4,
@@ -53,7 +60,7 @@ RANGE = Row(
         ),
         Panel(
             "Bill",
-            "Total cost of the servers over the time range, in all states.",
+            "Total cost of the servers over the time range, in all states. Servers without a price are not in it.",
             "stat",
             "currencyUSD",
             (Query(grown(COST), "bill", moment=True),),
@@ -91,29 +98,21 @@ PRICE_OF_A_TOKEN = Row(
     (
         Panel(
             "$/M tokens by definition",
-            "The running price, from counters: dollars divided by tokens of the same interval. A gap means that there "
-            "were no such tokens; the dollars per hour panels show the cost of that time.",
+            "The running price, from counters: dollars divided by tokens of the same interval and servers. A gap means "
+            "that there were no such tokens; the dollars per hour panels show the cost of that time.",
             "lines",
             "currencyUSD",
-            definitions(),
+            _definitions(rate),
             NO_TOKENS,
             logarithmic=True,
             colours=DEFINITION_COLOURS,
         ),
         Panel(
             "$/M generated tokens by model",
-            "The whole bill of each model, divided by the tokens it generated.",
+            "The whole bill of each model, divided by the tokens it generated on servers that have a price.",
             "lines",
             "currencyUSD",
-            (
-                Query(
-                    usd_per_million(
-                        per_second(COST, ("model_name",)),
-                        per_second(TOKENS, ("model_name",), kind="generated"),
-                    ),
-                    "{{model_name}}",
-                ),
-            ),
+            (Query(whole_bill_per_million(rate, ("model_name",), kind="generated"), "{{model_name}}"),),
             NO_TOKENS,
             logarithmic=True,
         ),
@@ -126,7 +125,8 @@ PRICE_OF_A_TOKEN = Row(
             TIMES,
             (
                 Query(
-                    f"{_running_price(PRICE)} / ({_running_price(FLOOR)} > 0)", "{{instance}} {{model_name}}"
+                    f"{_running_price(PRICE)} / ({_running_price(FLOOR)} > 0)",
+                    f"{ONE_SERVER} {{{{model_name}}}}",
                 ),
             ),
             "no tokens, no price, or a GPU with unknown rates",

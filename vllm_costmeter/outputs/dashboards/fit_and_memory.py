@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from vllm_costmeter.outputs.dashboards.divided import of_the_model
 from vllm_costmeter.outputs.dashboards.gpu_panels import GPUS, UTILIZATION
 from vllm_costmeter.outputs.dashboards.panel import Dashboard, Panel, Query, Row
-from vllm_costmeter.outputs.dashboards.promql import per_second, series, summed
-from vllm_costmeter.outputs.dashboards.shared import ANNOTATIONS, NO_TOKENS, VARIABLES
+from vllm_costmeter.outputs.dashboards.promql import SERVER, SHOWN_RANGE, increase, per_second, series, summed
+from vllm_costmeter.outputs.dashboards.shared import ANNOTATIONS, BY_SERVER, NO_TOKENS, ONE_SERVER, VARIABLES
 
 PREFLIGHT = "costmeter_preflight_bytes"
 KV_USAGE = "costmeter_kv_cache_usage_ratio"
 KV_CAPACITY = "costmeter_kv_cache_capacity_tokens"
-ERRORS = f"increase({series('costmeter_errors_total')}[$__range])"
+_ALL_ERRORS = series("costmeter_errors_total")
+_NEW_ERRORS = (
+    f"max_over_time({_ALL_ERRORS}[{SHOWN_RANGE}]) unless "
+    f"last_over_time({_ALL_ERRORS}[{SHOWN_RANGE}] offset {SHOWN_RANGE})"
+)
+ERRORS = of_the_model(
+    f"max without (begun) ({increase('costmeter_errors_total')} or "
+    f'label_replace({_NEW_ERRORS}, "begun", "in the range", "", ""))',
+    increase,
+)
+"""Of a counter that begins in the time range, what it holds: most begin at 0, but one that exists from its first error
+on begins at 1, and increase() never sees that."""
 NO_PREDICTION = "no fit check ran: no GPU is known"
 NO_STEP = "no requests yet"
 
-BY_PART = ("instance", "part")
+BY_PART = (*SERVER, "part")
 ERROR = (
-    f"{summed(series(PREFLIGHT, value='predicted'), BY_PART)} / "
+    f"{summed(of_the_model(series(PREFLIGHT, value='predicted')), BY_PART)} / "
     f"({summed(series(PREFLIGHT, value='actual'), BY_PART)} > 0) - 1"
 )
 
@@ -30,8 +42,8 @@ PREDICTION = Row(
             "bytes",
             (
                 Query(
-                    summed(series(PREFLIGHT), ("instance", "part", "value")),
-                    "{{value}} {{part}} {{instance}}",
+                    summed(of_the_model(series(PREFLIGHT)), (*BY_PART, "value")),
+                    f"{{{{value}}}} {{{{part}}}} {ONE_SERVER}",
                     True,
                 ),
             ),
@@ -45,7 +57,7 @@ PREDICTION = Row(
             "Predicted / actual - 1. Above zero, the check predicted too much; below zero, too little.",
             "bars",
             "percentunit",
-            (Query(ERROR, "{{instance}} {{part}}", moment=True),),
+            (Query(ERROR, f"{ONE_SERVER} {{{{part}}}}", moment=True),),
             NO_PREDICTION,
             width=6,
             height=10,
@@ -58,7 +70,7 @@ PREDICTION = Row(
             "Tokens that fit into the KV cache, over all requests.",
             "stat",
             "short",
-            (Query(summed(series(KV_CAPACITY), ("instance",)), "{{instance}}", moment=True),),
+            (Query(summed(series(KV_CAPACITY), SERVER), ONE_SERVER, moment=True),),
             "vLLM has not sized the KV cache yet",
             width=4,
             height=10,
@@ -74,7 +86,7 @@ PRESSURE = Row(
             "Share of the KV cache in use. Near 100 %, vLLM preempts requests and recomputes them later.",
             "lines",
             "percentunit",
-            (Query(f"avg by (instance) ({series(KV_USAGE)})", "{{instance}}"),),
+            (Query(f"avg {BY_SERVER} ({series(KV_USAGE)})", ONE_SERVER),),
             NO_STEP,
             maximum=1,
             thresholds=((0.8, "orange"), (0.95, "red")),
@@ -84,7 +96,7 @@ PRESSURE = Row(
             "Requests evicted from a full KV cache, to be recomputed: their tokens are paid for twice.",
             "lines",
             "short",
-            (Query(f"60 * {per_second('vllm:num_preemptions_total', ('instance',))}", "{{instance}}"),),
+            (Query(f"60 * {per_second('vllm:num_preemptions_total', SERVER)}", ONE_SERVER),),
             "vLLM does not publish this",
         ),
         Panel(
@@ -106,8 +118,8 @@ PRESSURE = Row(
             "m",
             (
                 Query(
-                    f"(time() - max by (instance) ({series('costmeter_last_token_timestamp_seconds')})) / 60",
-                    "{{instance}}",
+                    f"(time() - max {BY_SERVER} ({series('costmeter_last_token_timestamp_seconds')})) / 60",
+                    ONE_SERVER,
                 ),
             ),
             NO_TOKENS,
@@ -125,7 +137,13 @@ METER = Row(
             "metrics are absent.",
             "stat",
             "none",
-            (Query(f"min by (source) ({series('costmeter_source_up')})", "{{source}}", moment=True),),
+            (
+                Query(
+                    f"min by (source) ({of_the_model(series('costmeter_source_up'))})",
+                    "{{source}}",
+                    moment=True,
+                ),
+            ),
             "no metered server",
             width=12,
             height=5,
@@ -134,7 +152,8 @@ METER = Row(
         Panel(
             "Errors of the meter",
             "Internal errors of the meter over the time range, in all and by component where there were any. Requests "
-            "are never affected; see the log.",
+            "are never affected; see the log. Errors of a server that never came to serve are there whatever model is "
+            "chosen. A server that restarts in the range counts at least the most of one of its runs.",
             "stat",
             "short",
             (

@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 from vllm_costmeter.outputs.dashboards.comparison import COMPARISON
-from vllm_costmeter.outputs.dashboards.panel import Column, Dashboard, LabelVariable, Panel, Query, Row
-from vllm_costmeter.outputs.dashboards.promql import PER_HOUR, grown, per_second, usd_per_million
+from vllm_costmeter.outputs.dashboards.divided import whole_bill_per_million
+from vllm_costmeter.outputs.dashboards.panel import Column, Dashboard, Panel, Query, Row
+from vllm_costmeter.outputs.dashboards.promql import SAME_SERVER, SERVER, grown, increase, per_second, rate
 from vllm_costmeter.outputs.dashboards.promql import usd_per_hour as hourly
 from vllm_costmeter.outputs.dashboards.shared import (
-    ALWAYS_THERE,
     ANNOTATIONS,
     COST,
     GPU_SECONDS,
     NO_PRICE,
     NO_TOKENS,
+    ONE_SERVER,
     STATE_COLOURS,
     TOKENS,
     VARIABLES,
 )
 
-CLUSTER = LabelVariable(
-    "cluster",
-    "Cluster",
-    "A label of the scrape targets or an external label of Prometheus; All if there is none.",
-    f'label_values({ALWAYS_THERE}{{job=~"$job"}}, cluster)',
-    every=".*",
+TO_SERVER = (
+    "/d/costmeter-cost?${__url_time_range}&${datasource:queryparam}&${cluster:queryparam}&${job:queryparam}"
+    "&var-instance="
 )
-HERE = {"cluster": "=~$cluster"}
-BY_REPLICA = ("instance",)
-TO_SERVER = "/d/costmeter-cost?${__url_time_range}&${datasource:queryparam}&var-instance="
-
-
-def running_price(by: tuple[str, ...] = ()) -> str:
-    """Running $/M generated tokens on the whole bill."""
-    return usd_per_million(per_second(COST, by, **HERE), per_second(TOKENS, by, kind="generated", **HERE))
-
-
-def price_over_range(by: tuple[str, ...] = (), **tokens: str) -> str:
-    """$/M on the whole bill over the time range."""
-    return usd_per_million(grown(COST, by, **HERE), grown(TOKENS, by, **tokens, **HERE))
 
 
 def named_cluster(expression: str) -> str:
@@ -45,19 +30,22 @@ def named_cluster(expression: str) -> str:
     return f'label_replace({expression}, "cluster", "no cluster label", "cluster", "^$")'
 
 
-PRICE_BY_REPLICA = price_over_range(BY_REPLICA, kind="generated")
+ACTIVE = per_second(GPU_SECONDS, SERVER, state="active")
+"""Not tokens: some engines count them when a request ends, minutes after they generated them."""
+PRICE_BY_REPLICA = whole_bill_per_million(increase, SERVER, kind="generated")
 
 ALL = Row(
     "All replicas over the time range",
     (
         Panel(
             "$/M tokens",
-            "The total cost of all replicas divided by their total tokens.",
+            "The total cost of all replicas that have a price, divided by their total tokens. Engines that do not "
+            "count cached prompt tokens have fewer tokens here, and a higher price of all.",
             "stat",
             "currencyUSD",
             (
-                Query(price_over_range(), "all tokens", moment=True),
-                Query(price_over_range(kind="generated"), "generated tokens", moment=True),
+                Query(whole_bill_per_million(increase), "all tokens", moment=True),
+                Query(whole_bill_per_million(increase, kind="generated"), "generated tokens", moment=True),
             ),
             NO_TOKENS,
             width=8,
@@ -66,10 +54,10 @@ ALL = Row(
         ),
         Panel(
             "Bill",
-            "Total cost of all replicas, in all states.",
+            "Total cost of all replicas that have a price, in all states.",
             "stat",
             "currencyUSD",
-            (Query(grown(COST, (), **HERE), "bill", moment=True),),
+            (Query(grown(COST), "bill", moment=True),),
             NO_PRICE,
             width=4,
             height=4,
@@ -81,7 +69,7 @@ ALL = Row(
             "percentunit",
             (
                 Query(
-                    f"{grown(COST, (), state='idle', **HERE)} / ({grown(COST, (), **HERE)} > 0)",
+                    f"{grown(COST, state='idle')} / ({grown(COST)} > 0)",
                     "idle share",
                     moment=True,
                 ),
@@ -97,7 +85,7 @@ ALL = Row(
             "Prompt and generated tokens of all replicas.",
             "stat",
             "short",
-            (Query(grown(TOKENS, (), **HERE), "tokens", moment=True),),
+            (Query(grown(TOKENS), "tokens", moment=True),),
             NO_TOKENS,
             width=4,
             height=4,
@@ -107,7 +95,7 @@ ALL = Row(
             "GPUs that the replicas occupy, active or idle: GPU seconds per second.",
             "stat",
             "short",
-            (Query(per_second(GPU_SECONDS, (), **HERE), "GPUs", moment=True),),
+            (Query(per_second(GPU_SECONDS), "GPUs", moment=True),),
             "no metered server",
             width=4,
             height=4,
@@ -123,7 +111,7 @@ TRENDS = Row(
             "Rate at which the whole fleet's bill grows.",
             "lines",
             "currencyUSD",
-            (Query(hourly(("state",), **HERE), "{{state}}"),),
+            (Query(hourly(("state",)), "{{state}}"),),
             NO_PRICE,
             stacked=True,
             colours=STATE_COLOURS,
@@ -133,25 +121,29 @@ TRENDS = Row(
             "Prompt and generated tokens of all replicas of a model.",
             "lines",
             "short",
-            (Query(per_second(TOKENS, ("model_name",), **HERE), "{{model_name}}"),),
+            (Query(per_second(TOKENS, ("model_name",)), "{{model_name}}"),),
             NO_TOKENS,
             stacked=True,
         ),
         Panel(
             "$/M generated tokens by model",
-            "The whole bill of a model's replicas, divided by the tokens they generated.",
+            "The whole bill of a model's replicas that have a price, divided by the tokens they generated.",
             "lines",
             "currencyUSD",
-            (Query(running_price(("model_name",)), "{{model_name}}"),),
+            (Query(whole_bill_per_million(rate, ("model_name",), kind="generated"), "{{model_name}}"),),
             NO_TOKENS,
             logarithmic=True,
         ),
         Panel(
             "$/M generated tokens by cluster",
-            "The whole bill of a cluster's replicas, divided by the tokens they generated.",
+            "The whole bill of a cluster's replicas that have a price, divided by the tokens they generated.",
             "lines",
             "currencyUSD",
-            (Query(named_cluster(running_price(("cluster",))), "{{cluster}}"),),
+            (
+                Query(
+                    named_cluster(whole_bill_per_million(rate, ("cluster",), kind="generated")), "{{cluster}}"
+                ),
+            ),
             NO_TOKENS,
             logarithmic=True,
         ),
@@ -166,7 +158,7 @@ REPLICAS = Row(
             "The replica with the lowest $/M generated tokens, idle time included.",
             "stat",
             "currencyUSD",
-            (Query(f"bottomk(1, {PRICE_BY_REPLICA})", "{{instance}}", moment=True),),
+            (Query(f"bottomk(1, {PRICE_BY_REPLICA})", ONE_SERVER, moment=True),),
             NO_TOKENS,
             width=6,
             height=8,
@@ -177,7 +169,7 @@ REPLICAS = Row(
             "no price; see the panel of idle replicas.",
             "stat",
             "currencyUSD",
-            (Query(f"topk(1, {PRICE_BY_REPLICA})", "{{instance}}", moment=True),),
+            (Query(f"topk(1, {PRICE_BY_REPLICA})", ONE_SERVER, moment=True),),
             NO_TOKENS,
             width=6,
             height=8,
@@ -185,29 +177,24 @@ REPLICAS = Row(
         ),
         Panel(
             "Dollars per hour of idle replicas",
-            "Cost of replicas that are serving no tokens now. Put them to sleep or scale them down.",
+            "Cost of replicas that are running no request now, 0 for the others. Put them to sleep or scale them down.",
             "lines",
             "currencyUSD",
-            (
-                Query(
-                    f"{PER_HOUR} * {per_second(COST, BY_REPLICA, **HERE)} * on (instance) "
-                    f"({per_second(TOKENS, BY_REPLICA, **HERE)} == bool 0)",
-                    "{{instance}}",
-                ),
-            ),
+            (Query(f"{hourly(SERVER)} * {SAME_SERVER} ({ACTIVE} == bool 0)", ONE_SERVER),),
             NO_PRICE,
             stacked=True,
         ),
         Panel(
             "Replicas",
-            "Every replica over the time range; its name links to its Cost dashboard.",
+            "Every replica over the time range; its name links to its Cost dashboard (of several clusters that have an "
+            "instance of this name, choose one first).",
             "table",
             "none",
             (
-                Query(grown(COST, BY_REPLICA, **HERE), "", moment=True),
-                Query(grown(COST, BY_REPLICA, state="idle", **HERE), "", moment=True),
-                Query(f"{grown(TOKENS, BY_REPLICA, **HERE)}", "", moment=True),
-                Query(price_over_range(BY_REPLICA), "", moment=True),
+                Query(grown(COST, SERVER), "", moment=True),
+                Query(grown(COST, SERVER, state="idle"), "", moment=True),
+                Query(grown(TOKENS, SERVER), "", moment=True),
+                Query(whole_bill_per_million(increase, SERVER), "", moment=True),
                 Query(PRICE_BY_REPLICA, "", moment=True),
             ),
             "no metered server",
@@ -230,6 +217,6 @@ DASHBOARD = Dashboard(
     title="vLLM CostMeter / Fleet",
     description="All replicas: total dollars per total tokens; GPUs and releases compared; best, worst, idle replicas.",
     rows=(ALL, TRENDS, COMPARISON, REPLICAS),
-    labels=(CLUSTER, *VARIABLES),
+    labels=VARIABLES,
     annotations=ANNOTATIONS,
 )

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+from vllm_costmeter.outputs.dashboards.divided import (
+    joules,
+    measured_tokens,
+    of_the_model,
+    phase_joules_per_token,
+)
 from vllm_costmeter.outputs.dashboards.panel import Panel, Query, Row
-from vllm_costmeter.outputs.dashboards.promql import per_second, series, summed
-from vllm_costmeter.outputs.dashboards.shared import ENERGY, NO_GPU, PHASE_COLOURS, TOKENS
+from vllm_costmeter.outputs.dashboards.promql import SERVER, rate, series, summed
+from vllm_costmeter.outputs.dashboards.shared import NO_GPU, ONE_SERVER, PHASE_COLOURS
 
-BY_GPU = ("instance", "gpu")
-GPU = "{{instance}} GPU {{gpu}}"
+BY_GPU = (*SERVER, "gpu")
+GPU = f"{ONE_SERVER} GPU {{{{gpu}}}}"
 
 MEMORY_SERIES = (
     ("used", "costmeter_gpu_memory_used_bytes"),
     ("this server", "costmeter_gpu_process_memory_bytes"),
     ("total", "costmeter_gpu_memory_total_bytes"),
 )
-MEMORY = " or ".join(
+_EACH_MEMORY = " or ".join(
     f'label_replace({summed(series(metric), BY_GPU)}, "memory", "{name}", "", "")'
     for name, metric in MEMORY_SERIES
 )
+MEMORY = of_the_model(f"({_EACH_MEMORY})")
 """One query, so that used and total memory are shown in containers where the driver does not report processes."""
-
-
-def _phase_energy(phase: str) -> str:
-    return per_second("costmeter_phase_energy_joules_total", phase=phase)
-
-
-def _per_token(joules_per_second: str, kind: str) -> str:
-    return f"{joules_per_second} / ({per_second(TOKENS, kind=kind)} > 0)"
-
 
 GPUS = Row(
     "GPUs",
@@ -44,22 +42,24 @@ GPUS = Row(
         ),
         Panel(
             "Power",
-            "Power draw of each GPU: measured energy over time.",
+            "Power draw of each GPU: measured energy over time. A GPU that servers share is drawn for each of them.",
             "lines",
             "watt",
-            (Query(per_second(ENERGY, BY_GPU), GPU),),
+            (Query(summed(joules(rate), BY_GPU), GPU),),
             NO_GPU,
         ),
         Panel(
             "Energy per token",
             "Joules per computed prompt token (prefill) and per generated token (decode), by the work of each phase; "
-            "all: the GPUs' whole energy, idle time included, per generated token.",
+            "all: the GPUs' whole energy, idle time included, per generated token. Of servers whose driver reports "
+            "energy. Servers that share a GPU (MIG, time slicing) each report all of its energy: `all` then counts it "
+            "once for each of them. Engines that do not tell cached prompt tokens apart: prefill is per prompt token.",
             "lines",
             "joule",
             (
-                Query(_per_token(_phase_energy("prefill"), "prompt_computed"), "prefill"),
-                Query(_per_token(_phase_energy("decode"), "generated"), "decode"),
-                Query(_per_token(per_second(ENERGY), "generated"), "all"),
+                Query(phase_joules_per_token(rate, "prefill"), "prefill"),
+                Query(phase_joules_per_token(rate, "decode"), "decode"),
+                Query(f"{summed(joules(rate))} / ({summed(measured_tokens(rate))} > 0)", "all"),
             ),
             "the driver reports no energy, or no tokens",
             logarithmic=True,
@@ -73,7 +73,11 @@ UTILIZATION = Panel(
     "Share of time in which a kernel was running. A high value means that the GPU was busy, not that it was used well.",
     "lines",
     "percentunit",
-    (Query(f"avg by (instance, gpu) ({series('costmeter_gpu_utilization_ratio')})", GPU),),
+    (
+        Query(
+            f"avg by ({', '.join(BY_GPU)}) ({of_the_model(series('costmeter_gpu_utilization_ratio'))})", GPU
+        ),
+    ),
     NO_GPU,
     width=24,
     maximum=1,

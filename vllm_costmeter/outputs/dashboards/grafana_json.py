@@ -62,14 +62,12 @@ def dashboard_json(dashboard: Dashboard) -> str:
             built.with_panel(_panel(panel).id(number_of_panel))
     document = json.loads(json.dumps(built.build(), cls=JSONEncoder))
     for annotation, query in zip(dashboard.annotations, document["annotations"]["list"], strict=True):
-        query["titleFormat"] = (
-            annotation.title
-        )  # Prometheus annotations have it, the builders do not support it
+        query["titleFormat"] = annotation.title  # Prometheus annotations have it, the builders do not
     for variable in document["templating"]["list"]:
         for name in [name for name in variable if name.startswith("auto")]:
             del variable[
                 name
-            ]  # the builders write these fields everywhere; the schema has them for interval variables only
+            ]  # the builders write them everywhere; the schema has them for interval variables
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -224,7 +222,13 @@ def _bars(panel: Panel) -> bargauge.Panel:
     )
 
 
-ROWS_NAMED_BY = {"instance": "Replica", "name": "GPU", "vllm_version": "vLLM release or engine"}
+ROWS_NAMED_BY = {
+    "instance": "Replica",
+    "cluster": "Cluster",
+    "job": "Job",
+    "name": "GPU",
+    "vllm_version": "vLLM release or engine",
+}
 """Titles of the labels that tables have as their first column."""
 
 

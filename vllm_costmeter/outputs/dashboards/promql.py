@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from vllm_costmeter.outputs.metrics.table import BY_NAME
 
+SERVER = ("cluster", "job", "instance")
+"""What tells servers apart. Each Prometheus behind one Grafana may have an instance localhost:8000."""
+SAME_SERVER = f"on ({', '.join(SERVER)})"
+SAME_MODEL = "on (cluster, model_name, job, instance)"
+
 PER_HOUR = 3600
-PER_MILLION = 1_000_000
 RATE_WINDOW = "$__rate_interval"
 SHOWN_RANGE = "$__range"
 HISTOGRAM_PARTS = ("_bucket", "_sum", "_count")
@@ -31,14 +35,14 @@ def labels_of(metric: str) -> tuple[str, ...]:
 
 
 def series(metric: str, **matchers: str) -> str:
-    """The selector of a metric for the dashboard's job and instance, and its model if the metric has that label.
+    """The selector of a metric for the dashboard's cluster, job and instance, and its model if it has that label.
 
-    A matcher that starts with "=~" is a pattern; anything else is an exact value.
+    A matcher that starts with "=~" or "!~" is a pattern; anything else is an exact value.
     """
     labels = labels_of(metric)
-    if unknown := matchers.keys() - {*labels, "cluster"}:
+    if unknown := matchers.keys() - {*labels}:
         raise KeyError(f"{metric} has no label {', '.join(sorted(unknown))}")
-    pairs = {"job": "=~$job", "instance": "=~$instance"}
+    pairs = {"cluster": "=~$cluster", "job": "=~$job", "instance": "=~$instance"}
     if "model_name" in labels:
         pairs["model_name"] = "=~$model"
     texts = [_matcher(label, value) for label, value in (pairs | matchers).items()]
@@ -46,7 +50,7 @@ def series(metric: str, **matchers: str) -> str:
 
 
 def _matcher(label: str, value: str) -> str:
-    return f'{label}=~"{value[2:]}"' if value.startswith("=~") else f'{label}="{value}"'
+    return f'{label}{value[:2]}"{value[2:]}"' if value.startswith(("=~", "!~")) else f'{label}="{value}"'
 
 
 def summed(expression: str, by: tuple[str, ...] = ()) -> str:
@@ -54,21 +58,26 @@ def summed(expression: str, by: tuple[str, ...] = ()) -> str:
     return f"sum by ({', '.join(by)}) ({expression})" if by else f"sum({expression})"
 
 
+def rate(metric: str, **matchers: str) -> str:
+    """The rate of each series of a counter, with resets handled."""
+    return f"rate({series(metric, **matchers)}[{RATE_WINDOW}])"
+
+
+def increase(metric: str, **matchers: str) -> str:
+    """The increase of each series of a counter over the visible time range, with resets handled."""
+    return f"increase({series(metric, **matchers)}[{SHOWN_RANGE}])"
+
+
 def per_second(metric: str, by: tuple[str, ...] = (), **matchers: str) -> str:
-    """The rate of a counter, with resets handled, summed over replicas."""
-    return summed(f"rate({series(metric, **matchers)}[{RATE_WINDOW}])", by)
+    """The rate of a counter, summed over replicas."""
+    return summed(rate(metric, **matchers), by)
 
 
 def grown(metric: str, by: tuple[str, ...] = (), **matchers: str) -> str:
-    """The increase of a counter over the visible time range, with resets handled, summed over replicas."""
-    return summed(f"increase({series(metric, **matchers)}[{SHOWN_RANGE}])", by)
+    """The increase of a counter over the visible time range, summed over replicas."""
+    return summed(increase(metric, **matchers), by)
 
 
 def usd_per_hour(by: tuple[str, ...] = (), **matchers: str) -> str:
     """The bill's growth in dollars per hour."""
     return f"{PER_HOUR} * {per_second('costmeter_cost_usd_total', by, **matchers)}"
-
-
-def usd_per_million(usd: str, tokens: str) -> str:
-    """Dollars per million tokens. Without tokens there is no value: a division by zero is not a price."""
-    return f"{PER_MILLION} * {usd} / ({tokens} > 0)"

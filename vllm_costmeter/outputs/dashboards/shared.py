@@ -1,56 +1,66 @@
-"""Shared by all dashboards: variables, annotations, colours, the four definitions of $/M."""
+"""Shared by all dashboards: variables, annotations, metrics and colours."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from vllm_costmeter.outputs.dashboards.panel import Annotation, LabelVariable, Query
-from vllm_costmeter.outputs.dashboards.promql import grown, per_second, usd_per_million
+from vllm_costmeter.outputs.dashboards.panel import Annotation, LabelVariable
+from vllm_costmeter.outputs.dashboards.promql import SERVER, series
 
 COST = "costmeter_cost_usd_total"
 TOKENS = "costmeter_tokens_total"
 PHASE_COST = "costmeter_phase_cost_usd_total"
 GPU_SECONDS = "costmeter_gpu_seconds_total"
 ENERGY = "costmeter_energy_joules_total"
+PHASE_ENERGY = "costmeter_phase_energy_joules_total"
 
 ALWAYS_THERE = GPU_SECONDS
 """The counter that every metered server publishes from its first second, with or without a price."""
 
+CLUSTER = LabelVariable(
+    "cluster",
+    "Cluster",
+    "A label of the scrape targets or an external label of Prometheus; All if there is none.",
+    f'label_values({ALWAYS_THERE}{{job=~"$job"}}, cluster)',
+    every=".*",
+)
 JOB = LabelVariable("job", "Job", "Scrape job of the servers.", f"label_values({ALWAYS_THERE}, job)")
 MODEL = LabelVariable(
     "model",
     "Model",
     "Served model name, as in requests.",
-    f'label_values({ALWAYS_THERE}{{job=~"$job"}}, model_name)',
+    f'label_values({ALWAYS_THERE}{{cluster=~"$cluster", job=~"$job"}}, model_name)',
 )
 INSTANCE = LabelVariable(
     "instance",
     "Instance",
     "Server, as the Prometheus target.",
-    f'label_values({ALWAYS_THERE}{{job=~"$job", model_name=~"$model"}}, instance)',
+    f'label_values({ALWAYS_THERE}{{cluster=~"$cluster", job=~"$job", model_name=~"$model"}}, instance)',
 )
-VARIABLES = (JOB, MODEL, INSTANCE)
+VARIABLES = (CLUSTER, JOB, MODEL, INSTANCE)
 
-OF_THE_CHOSEN = f'{ALWAYS_THERE}{{job=~"$job", instance=~"$instance"}}'
-PRESENT = f"count by (instance) ({OF_THE_CHOSEN})"
-PRESENT_BEFORE = f"count by (instance) ({OF_THE_CHOSEN} offset $__rate_interval)"
+ONE_SERVER = "{{instance}} {{cluster}}"
+"""The legend of a server's line."""
+
+OF_THE_CHOSEN = series(ALWAYS_THERE)
+BY_SERVER = f"by ({', '.join(SERVER)})"
+PRESENT = f"count {BY_SERVER} ({OF_THE_CHOSEN})"
+PRESENT_BEFORE = f"count {BY_SERVER} ({OF_THE_CHOSEN} offset $__rate_interval)"
 ANNOTATIONS = (
     Annotation(
         "Restarts",
-        f"sum by (instance) (resets({OF_THE_CHOSEN}[$__rate_interval]))",
-        "{{instance}} restarted: its counters were reset",
+        f"sum {BY_SERVER} (resets({OF_THE_CHOSEN}[$__rate_interval]))",
+        f"{ONE_SERVER} restarted: its counters were reset",
         "orange",
     ),
     Annotation(
         "New servers",
         f"({PRESENT} unless {PRESENT_BEFORE}) or 0 * {PRESENT}",
-        "{{instance}} appeared",
+        f"{ONE_SERVER} appeared",
         "blue",
     ),
     Annotation(
         "Down, or refused by the fit check",
-        'up{job=~"$job", instance=~"$instance"} == bool 0',
-        "{{instance}} is not responding. A server that the fit check refused looks like this; see its log",
+        'up{cluster=~"$cluster", job=~"$job", instance=~"$instance"} == bool 0',
+        f"{ONE_SERVER} is not responding. A server that the fit check refused looks like this; see its log",
         "red",
     ),
 )
@@ -69,7 +79,12 @@ COMPONENT_COLOURS = (
     ("electricity", "orange"),
     ("overhead", "green"),
 )
-KIND_COLOURS = (("prompt_computed", "blue"), ("prompt_cached", "purple"), ("generated", "green"))
+KIND_COLOURS = (
+    ("prompt_computed", "blue"),
+    ("prompt_cached", "purple"),
+    ("generated", "green"),
+    ("prompt", "orange"),
+)
 PHASE_COLOURS = (("/^prefill/", "purple"), ("/^decode/", "orange"))
 DEFINITION_COLOURS = (
     ("all tokens", "blue"),
@@ -77,19 +92,3 @@ DEFINITION_COLOURS = (
     ("prefill only", "purple"),
     ("decode only", "orange"),
 )
-
-
-def definitions(counted: Callable[..., str] = per_second, moment: bool = False) -> tuple[Query, ...]:
-    """$/M by the meter's four definitions, from counters: running (`per_second`) or over the range (`grown`)."""
-    bill = counted(COST)
-    generated = counted(TOKENS, kind="generated")
-    prefill = usd_per_million(counted(PHASE_COST, phase="prefill"), counted(TOKENS, kind="prompt_computed"))
-    decode = usd_per_million(counted(PHASE_COST, phase="decode"), generated)
-    expressions = (usd_per_million(bill, counted(TOKENS)), usd_per_million(bill, generated), prefill, decode)
-    names = (name for name, _ in DEFINITION_COLOURS)
-    return tuple(Query(text, name, moment) for text, name in zip(expressions, names, strict=True))
-
-
-def over_the_range() -> tuple[Query, ...]:
-    """$/M by definition over the whole visible time range."""
-    return definitions(grown, moment=True)
