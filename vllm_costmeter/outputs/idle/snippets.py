@@ -67,8 +67,8 @@ def _busy(label: str) -> str:
 
 
 def _asked(counter: str) -> str:
-    """Above 0 if the counter grew, or if it is new: the first request of a key or user begins a series at 1, which never
-    grew. No counter is no request."""
+    """Above 0 if the counter grew, or if it is new: the first request of a key or user begins a series at 1, which
+    never grew. No counter is no request."""
     new = f"{counter} unless last_over_time({counter}[1h] offset {WINDOW})"
     return f"sum(increase({counter}[{WINDOW}]) > 0 or ({new})) or vector(0)"
 

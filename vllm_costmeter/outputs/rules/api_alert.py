@@ -18,7 +18,7 @@ ENGINE = "cluster, model_name, engine"
 
 
 def dearer_than_api(api: ApiPrices) -> Alert:
-    """Each server against the provider set on it, or the stated prices; then summed, over those that can be compared."""
+    """Each server against the provider set on it, or the stated prices; summed over those that can be compared."""
     tokens, usd = priced_by_kind("1h"), usd_by_state("1h")
     metered = _at_prices(api, f"rate({TOKENS}{{KINDS}}[1h])")
     of_engines = _at_prices(api, f'{tokens}{{engine!="", KINDS}}')

@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.engines.engine import Engine
+from vllm_costmeter.core.engines.known import BY_KEY
 from vllm_costmeter.outputs.rules.recording import (
     GPU_SECONDS,
+    RULES_INFO,
     WINDOWS,
     of_levels,
     priced_by_kind,
@@ -61,6 +63,10 @@ def engine_groups(engine: Engine, price: EnginePrice, model_name: str | None = N
     )
     servers = tuple(_of_servers(engine, price, names, named))
     return (
+        Group(
+            f"costmeter_{engine.key}_rules",
+            (Recording(RULES_INFO, "vector(1)", tuple(_own(engine).items())),),
+        ),
         Group(f"costmeter_{engine.key}_servers", servers),
         *(
             Group(f"costmeter_{engine.key}_{window}", tuple(_of_window(engine, price, names, named, window)))
@@ -76,9 +82,15 @@ def _own(engine: Engine) -> dict[str, str]:
     return {"engine": engine.key}
 
 
+def _earlier(engine: Engine) -> str:
+    """Rules that record the totals where they are loaded: the meter's, which have no such label, and earlier engines."""
+    keys = "|".join(sorted(key for key in BY_KEY if key < engine.key))
+    return f"{RULES_INFO}{{engine=~{quoted(f'|{keys}' if keys else '')}}}"
+
+
 def _unmetered(engine: Engine, window: str = "") -> str:
-    """Appended to a vector of servers: only those that have no meter, at this moment or in a window. Its own series have
-    another job where an exporter reads the server."""
+    """Appended to a vector of servers: only those without a meter, at this moment or in a window. The job is not
+    compared: an exporter's is another than the server's own."""
     named = "model_name, " if engine.model_label else ""
     metered = f"rate({GPU_SECONDS}[{window}])" if window else GPU_SECONDS
     return f"unless on (cluster, {named}instance) {metered}"
@@ -144,7 +156,7 @@ def _of_window(
         yield Recording(tokens_by_kind(window), tokens, (("kind", kind), *labels))
     yield Recording(tokens_by_kind(window), rate(engine.generated), (("kind", "generated"), *labels))
     yield Recording(priced_by_kind(window), f"{tokens_by_kind(window)}{own}")
-    yield from of_levels(window)
+    yield from of_levels(window, f"\nunless on () {_earlier(engine)}")
 
 
 def _mean(names: _Names, window: str) -> str:

@@ -2,7 +2,7 @@
 
 Rates are per second. If the label of a level is not set (for example no cluster label), the level is one series
 without it. The series by cluster and model are the base: what engine.py records beside them has the label `engine`, and
-every total is a sum over both.
+every total is a sum over both, recorded by one of them (RULES_INFO).
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ PRICE_INFO = BY_NAME["costmeter_price_info"].name
 PREFLIGHT = BY_NAME["costmeter_preflight_bytes"].name
 
 USD, TOKEN, USD_PER_MILLION = "costmeter_cost_usd", "costmeter_tokens", "costmeter_usd_per_million_tokens"
+RULES_INFO = "costmeter:rules_info"
+"""1 where these rules are loaded; with `engine`, those of an engine. Totals are recorded by the first of them alone:
+two rules that write one series at different moments make it jump, and a store that sees both at once refuses it."""
 SERVER = "cluster, model_name, job, instance"
 """The labels that make one server: an address alone is many, behind several Prometheis."""
 WINDOWS = ("5m", "1h")
@@ -55,6 +58,7 @@ def only_where(numerator: str) -> str:
 
 def recording_groups() -> tuple[Group, ...]:
     """One group per window, one for budgets, one for the other alerts."""
+    info = Group("costmeter_rules", (Recording(RULES_INFO, "vector(1)"),))
     windows = (Group(f"costmeter_{window}", tuple(_of_window(window))) for window in WINDOWS)
     by_state = "sum by (cluster, model_name, state)"
     budget = Group(
@@ -70,7 +74,7 @@ def recording_groups() -> tuple[Group, ...]:
     # From the counters, which grow on while Prometheus is down; the sum of the hours lacks that time.
     month = Recording(spent_by_state("30d"), f"{by_state} (increase({COST}[30d]))")
     evidence = Group("costmeter_evidence", (_price_date(), _prediction_error()))
-    return (*windows, budget, Group("costmeter_month", (month,), interval="1h"), evidence)
+    return (info, *windows, budget, Group("costmeter_month", (month,), interval="1h"), evidence)
 
 
 def _of_window(window: str) -> Iterator[Recording]:
@@ -81,15 +85,16 @@ def _of_window(window: str) -> Iterator[Recording]:
     yield from of_levels(window)
 
 
-def of_levels(window: str) -> Iterator[Recording]:
-    """Sums of the series above by model, cluster and fleet, and the dollars of a million tokens."""
+def of_levels(window: str, unless: str = "") -> Iterator[Recording]:
+    """Sums of the series above by model, cluster and fleet, and the dollars of a million tokens. `unless`: appended to
+    each, for rules that leave the totals to others."""
     for level, labels in LEVELS:
         total = f"sum by ({', '.join(labels)})" if labels else "sum"
         usd, tokens = f"{level}:{USD}:rate{window}", f"{level}:{TOKEN}:rate{window}"
-        yield Recording(usd, f"{total} ({usd_by_state(window)})")
-        yield Recording(tokens, f"{total} ({tokens_by_kind(window)})")
+        yield Recording(usd, f"{total} ({usd_by_state(window)}){unless}")
+        yield Recording(tokens, f"{total} ({tokens_by_kind(window)}){unless}")
         for per, kind in (("all", ""), ("generated", '{kind="generated"}')):
-            price = f"1e6 * {usd} / ({total} ({priced_by_kind(window)}{kind}) > 0)"
+            price = f"1e6 * {usd} / ({total} ({priced_by_kind(window)}{kind}) > 0){unless}"
             yield Recording(f"{level}:{USD_PER_MILLION}:rate{window}", price, (("per", per),))
 
 
