@@ -37,7 +37,7 @@ def test_a_scaled_object_has_kedas_fields(name: str) -> None:
 
 GPU_SECONDS = 'costmeter_gpu_seconds_total{model_name="m", instance="a", state="%s"}'
 REQUESTS = 'litellm_proxy_total_requests_metric_total{requested_model="m", api_key="%s"}'
-SCRAPED_EACH_MINUTE = {
+SCRAPED_EACH_MINUTE: dict[str, dict[str, str]] = {
     "busy": {"active": "0+60x60", "idle": "0x60"},
     "idle": {"active": "900x60", "idle": "0+60x60"},
     "lost while busy": {"active": "0+60x20 stale", "idle": "0x20 stale"},
@@ -47,7 +47,7 @@ SCRAPED_EACH_MINUTE = {
 }
 IS_BUSY = {"busy": 1, "idle": 0}
 """After 30 minutes; nothing of the others: KEDA leaves them alone."""
-ASKED = {
+ASKED: dict[str, tuple[dict[str, str], bool]] = {
     "a first request of a new key": ({"k": "_x28 1x10"}, True),
     "a further request": ({"k": "7x27 8x20"}, True),
     "requests of ten minutes ago": ({"k": "0+1x20 20x20"}, False),
@@ -59,7 +59,7 @@ ASKED = {
 
 def asked_of_promtool(folder: Path, series: dict[str, str], query: str, value: float | None) -> None:
     """The query has that value after 30 minutes."""
-    question = {"expr": query, "eval_time": "30m", "exp_samples": []}
+    question: dict[str, Any] = {"expr": query, "eval_time": "30m", "exp_samples": []}
     if value is not None:
         question["exp_samples"] = [{"labels": "{}", "value": value}]
     inputs = [{"series": name, "values": values} for name, values in series.items()]

@@ -33,7 +33,7 @@ SERIES = {
     }.items()
 }
 """Two vLLM servers with the plugin and one SGLang server, at 4 dollars an hour and 9000 tokens a minute each."""
-EXPECTED = {
+EXPECTED: dict[str, tuple[str, float] | None] = {
     "round(model_name:costmeter_cost_usd:rate5m * 3600, 0.01)": ('{model_name="llama"}', 12),
     "round(fleet:costmeter_cost_usd:rate1h * 3600, 0.01)": ("{}", 12),
     "round(fleet:costmeter_cost_usd:increase1h, 0.1)": ("{}", 12),

@@ -72,7 +72,7 @@ def engine_groups(engine: Engine, price: EnginePrice, model_name: str | None = N
             Group(f"costmeter_{engine.key}_{window}", tuple(_of_window(engine, price, names, named, window)))
             for window in WINDOWS
         ),
-        Group(f"costmeter_{engine.key}_budget", tuple(_of_budgets(engine, names))),
+        Group(f"costmeter_{engine.key}_budget", tuple(_of_budgets(engine))),
         Group(f"costmeter_{engine.key}_month", (_of_month(engine),), interval="1h"),
     )
 
@@ -83,7 +83,7 @@ def _own(engine: Engine) -> dict[str, str]:
 
 
 def _earlier(engine: Engine) -> str:
-    """Rules that record the totals where they are loaded: the meter's, which have no such label, and earlier engines."""
+    """Rules that record the totals where they are loaded: the meter's, which lack the label, and earlier engines."""
     keys = "|".join(sorted(key for key in BY_KEY if key < engine.key))
     return f"{RULES_INFO}{{engine=~{quoted(f'|{keys}' if keys else '')}}}"
 
@@ -166,9 +166,13 @@ def _mean(names: _Names, window: str) -> str:
     return f"sum_over_time({names.spent}[{window}:])\n/ on () group_left () {steps}"
 
 
-def _of_budgets(engine: Engine, names: _Names) -> Iterator[Recording]:
-    yield Recording(usd_by_state("1d"), _mean(names, "1d"), tuple(_own(engine).items()))
-    yield Recording(spent_by_state("1h"), f"3600 * {usd_by_state('1h')}{{engine={quoted(engine.key)}}}")
+def _of_budgets(engine: Engine) -> Iterator[Recording]:
+    """A day has 288 times five minutes; one of every evaluation would be too much to read."""
+    own = f"{{engine={quoted(engine.key)}}}"
+    steps = "count_over_time(vector(1)[1d:5m])"
+    day = f"sum_over_time({usd_by_state('5m')}{own}[1d:5m])\n/ on () group_left () {steps}"
+    yield Recording(usd_by_state("1d"), day)
+    yield Recording(spent_by_state("1h"), f"3600 * {usd_by_state('1h')}{own}")
 
 
 def _of_month(engine: Engine) -> Recording:
