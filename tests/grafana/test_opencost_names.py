@@ -18,12 +18,25 @@ TWO_GPUS_AT_2_50 = [
     {"series": f'costmeter_gpu_seconds_total{{{POD}, state="idle"}}', "values": "0+90x40"},
     {"series": f'costmeter_cost_usd_total{{{POD}, state="active"}}', "values": f"0+{30 * 2.5 / 3600}x40"},
     {"series": f'costmeter_cost_usd_total{{{POD}, state="idle"}}', "values": f"0+{90 * 2.5 / 3600}x40"},
+    {
+        "series": 'costmeter_gpu_seconds_total{job="b", node="n2", instance="b", state="active"}',
+        "values": "0+60x40",
+    },
+    {
+        "series": 'costmeter_cost_usd_total{job="b", node="n2", instance="b", state="active"}',
+        "values": "0+0.05x40",
+    },
+    {
+        "series": 'costmeter_gpu_seconds_total{job="c", node="n2", instance="b", state="active"}',
+        "values": "0+60x40",
+    },
 ]
-"""A minute has 120 GPU seconds."""
+"""A minute has 120 GPU seconds. On n2 one GPU at 3 dollars an hour, and one that has no price."""
 EXPECTED = {
-    "container_gpu_allocation": (f"container_gpu_allocation{{{POD}}}", 2),
-    "round(node_gpu_hourly_cost, 1e-6)": ('{node="n1", instance="vllm-1"}', 2.5),
-    "round(sum(container_gpu_allocation * on (instance) group_left () node_gpu_hourly_cost), 1e-6)": (
+    'container_gpu_allocation{pod!=""}': (f"container_gpu_allocation{{{POD}}}", 2),
+    'round(node_gpu_hourly_cost{node="n2"}, 1e-6)': ('{node="n2", instance="b"}', 3),
+    'round(node_gpu_hourly_cost{node="n1"}, 1e-6)': ('{node="n1", instance="vllm-1"}', 2.5),
+    'round(sum(container_gpu_allocation{pod!=""} * on (instance) group_left () node_gpu_hourly_cost), 1e-6)': (
         "{}",
         5,
     ),

@@ -131,7 +131,7 @@ def test_a_snippet_alone_is_ready_to_apply(week: Path, capsys: pytest.CaptureFix
     assert main([*words, "--max-delayed", "100%"]) == 0
     found = capsys.readouterr()
     assert "quiet: how long a request then waits is not known (--start-seconds)" in found.err
-    assert yaml.safe_load(found.out)["spec"]["cooldownPeriod"] == 1800
+    assert yaml.safe_load(found.out)["spec"]["cooldownPeriod"] == 1500  # its queries look back 300 s
     assert main([*words, "--max-delayed", "0.1%"]) == 2
     assert "no time-out saves" in capsys.readouterr().err
 

@@ -12,7 +12,7 @@ from typing import Any
 from vllm_costmeter.cli.exporter.access import targets_tls, towards_targets
 from vllm_costmeter.cli.exporter.flags import ExporterFlags
 from vllm_costmeter.core.errors import BadInputError, one_line
-from vllm_costmeter.core.gpu.bounds import LeftOut
+from vllm_costmeter.core.gpu.bounds import QUANTITIES, LeftOut
 from vllm_costmeter.core.gpu.reading import GpuSource
 from vllm_costmeter.core.settings.layers import PRICE_BASES
 from vllm_costmeter.core.settings.table import Settings
@@ -123,6 +123,7 @@ def gpus_of(
 
 def _counted(errors: ErrorCounts) -> Callable[[str, LeftOut], None]:
     """Impossible readings are counted as in the plugin, and each kind told once."""
+    errors.expect(f"gpu_{quantity}" for quantity in QUANTITIES)
     told: set[tuple[str, str]] = set()
 
     def left_out(gpu: str, what: LeftOut) -> None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from vllm_costmeter.outputs.metrics.table import BY_NAME
+from vllm_costmeter.outputs.rules.api_alert import dearer_than_api
 from vllm_costmeter.outputs.rules.limits import Limits
 from vllm_costmeter.outputs.rules.recording import (
     COST,
     GPU_SECONDS,
     TOKENS,
     USD,
-    tokens_by_kind,
+    only_where,
+    spent_by_state,
     usd_by_state,
 )
 from vllm_costmeter.outputs.rules.rule import Alert, Group
 from vllm_costmeter.outputs.rules.tenant_alerts import tenant_alerts
 
-API_EQUIVALENT = BY_NAME["costmeter_api_equivalent_usd_total"].name
 ERRORS = BY_NAME["costmeter_errors_total"].name
 SOURCE_UP = BY_NAME["costmeter_source_up"].name
 DOWN_INFO = BY_NAME["costmeter_source_down_info"].name
 UNEXPLAINED = BY_NAME["costmeter_unexplained_usd"].name
 DECODE_ENERGY = BY_NAME["costmeter_phase_energy_joules_total"].name
+COPY = "cluster, namespace, model_name, instance, exported_instance"
+"""What copies of one server share, whatever else is on their series. Two servers may have it in common too, but not
+within two minutes the same GPU seconds."""
 HOURS_IN_30_DAYS = (
     30 * 24
 )  # the window of the month's budget alerts; a month of money is 730 hours (core.pricing)
@@ -37,16 +41,13 @@ def alert_groups(limits: Limits) -> tuple[Group, ...]:
 
 def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
     target, idle = f"{limits.target_usd_per_million:g}", f"{limits.idle_usd_per_hour:g}"
-    api = "\n  + ".join(
-        f'sum by (model_name) ({tokens_by_kind("1h")}{{kind="{kind}"}}) * {usd:g}'
-        for kind, usd in limits.api.by_kind
-    )
     # 15 minutes: over a shorter window, a model with a request every few minutes has gaps, and the alert never fires
     return (
         Alert(
             "CostMeterTokenPriceAboveTarget",
             f"1e6 * sum by (model_name) (rate({COST}[15m]))\n"
-            f'/ (sum by (model_name) (rate({TOKENS}{{kind="generated"}}[15m])) > 0) > {target}',
+            f'/ (sum by (model_name) (rate({TOKENS}{{kind="generated"}}[15m]) '
+            f"{only_where(f'rate({COST}[15m])')}) > 0) > {target}",
             "15m",
             "warning",
             "{{ $labels.model_name }}: a million generated tokens cost more than the target",
@@ -75,28 +76,14 @@ def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
             "Smaller batches (less load per replica), longer contexts, or a throttled GPU: "
             "compare the Energy per token and Tokens per second panels.",
         ),
-        Alert(
-            "CostMeterDearerThanApi",
-            f"model_name:{USD}:rate1h\n> ((\n"
-            f"  min by (model_name) (sum by (model_name, provider) (rate({API_EQUIVALENT}[1h])))\n"
-            f"  or (\n  {api}\n  ) / 1e6\n) > 0)",
-            "1h",
-            "warning",
-            "{{ $labels.model_name }}: an API would serve the same tokens for less",
-            "The bill of the last hour is above what an API would have charged for its tokens: the cheapest provider "
-            f"set on its servers (--costmeter-api-provider), otherwise {limits.api.in_words}.",
-            "Check that the API prices apply to the model: set its provider (--costmeter-api-provider), or prices "
-            "(`costmeter rules --help`). Then consider more load on fewer replicas, a cheaper GPU "
-            "(`costmeter compare`), or the API.",
-        ),
+        dearer_than_api(limits.api),
     )
 
 
 def _joules_per_token(window: str, offset: str = "") -> str:
-    return (
-        f'sum by (model_name) (rate({DECODE_ENERGY}{{phase="decode"}}[{window}]{offset})) '
-        f'/ (sum by (model_name) (rate({TOKENS}{{kind="generated"}}[{window}]{offset})) > 0)'
-    )
+    joules = f'rate({DECODE_ENERGY}{{phase="decode"}}[{window}]{offset})'
+    generated = f'rate({TOKENS}{{kind="generated"}}[{window}]{offset})'
+    return f"sum by (model_name) ({joules}) / (sum by (model_name) ({generated} {only_where(joules)}) > 0)"
 
 
 def _budget_alerts(limits: Limits) -> tuple[Alert, ...]:
@@ -106,7 +93,10 @@ def _budget_alerts(limits: Limits) -> tuple[Alert, ...]:
         "Find the model or cluster that grew on the Fleet dashboard. Scale it down, or raise the budget "
         "(`costmeter rules --help`)."
     )
-    spent_in_month = f"sum_over_time(fleet:{USD}:increase1h[30d:1h])"
+    # The first has what was spent while Prometheus was down; the second is there where 30 days of counters are too many
+    # to read. An hour without a value at its end has its last one.
+    spent_in_month = f"sum(last_over_time({spent_by_state('30d')}[2h]))"
+    by_the_hour = f"sum_over_time(last_over_time(fleet:{USD}:increase1h[1h])[30d:1h])"
     return (
         Alert(
             "CostMeterDayBudgetBurn",
@@ -139,7 +129,7 @@ def _budget_alerts(limits: Limits) -> tuple[Alert, ...]:
         ),
         Alert(
             "CostMeterMonthBudgetSpent",
-            f"{spent_in_month} > {month}",
+            f"{spent_in_month} > {month}\nor {by_the_hour} > {month}",
             "0m",
             "critical",
             "The last 30 days cost more than the monthly budget",
@@ -147,6 +137,10 @@ def _budget_alerts(limits: Limits) -> tuple[Alert, ...]:
             runbook,
         ),
     )
+
+
+def _copies() -> str:
+    return f'sum without (state) ({GPU_SECONDS}{{instance!=""}})'
 
 
 def _trust_alerts(limits: Limits) -> tuple[Alert, ...]:
@@ -167,7 +161,7 @@ def _trust_alerts(limits: Limits) -> tuple[Alert, ...]:
             "15m",
             "warning",
             "{{ $labels.instance }}: no price, so no dollars",
-            "Tokens and GPUs are metered, cost is not, and fleet totals do not include this server.",
+            "Tokens and GPUs are metered, cost is not: this server is in no dollars and in no price of a token.",
             "Start the server with --gpu-hourly-usd or COSTMETER_GPU_HOURLY_USD.",
         ),
         Alert(
@@ -182,7 +176,9 @@ def _trust_alerts(limits: Limits) -> tuple[Alert, ...]:
         ),
         Alert(
             "CostMeterFaults",
-            f"sum by (job, instance, where) (increase({ERRORS}[15m])) > 0",
+            # a place that is named with its first error never grew from 0
+            f"sum by (cluster, job, instance, where) (increase({ERRORS}[15m])) > 0\n"
+            f"or sum by (cluster, job, instance, where) ({ERRORS} unless last_over_time({ERRORS}[1h] offset 15m)) > 0",
             "0m",
             "warning",
             "{{ $labels.instance }}: internal error of the meter in {{ $labels.where }}",
@@ -204,12 +200,24 @@ def _trust_alerts(limits: Limits) -> tuple[Alert, ...]:
         ),
         Alert(
             "CostMeterStopped",
-            f"sum by (job, instance) (rate({GPU_SECONDS}[5m])) == 0",
+            f"sum by (cluster, job, instance) (rate({GPU_SECONDS}[5m])) == 0",
             "5m",
             "critical",
             "{{ $labels.instance }}: the meter has stopped",
             "The server answers scrapes, but no GPU seconds were charged for five minutes.",
             "Look for the meter's message in the server's log. Restarting the server restarts the meter.",
+        ),
+        Alert(
+            "CostMeterCountedTwice",
+            f"count by ({COPY}) ({_copies()}) > 1\n"
+            f"and max by ({COPY}) ({_copies()}) - min by ({COPY}) ({_copies()})\n"
+            f"< 120 * max by ({COPY}) (sum without (state) (rate({GPU_SECONDS}[5m])))",
+            "15m",
+            "warning",
+            "{{ $labels.instance }}: scraped {{ $value }} times, and every sum counts it as often",
+            "Several scrape jobs, or several Prometheis that write to one store, have the same server.",
+            "Keep one: a PodMonitor or the pod's annotations, not both; a store of several Prometheis must merge their "
+            "replicas (by the external label that tells them apart).",
         ),
         Alert(
             "CostMeterPredictionWrong",

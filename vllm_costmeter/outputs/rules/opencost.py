@@ -7,24 +7,24 @@ CPU, memory and volumes are things that a server's meter does not know.
 
 from __future__ import annotations
 
-from vllm_costmeter.outputs.rules.recording import COST, GPU_SECONDS
+from vllm_costmeter.outputs.rules.recording import COST, GPU_SECONDS, only_where
 from vllm_costmeter.outputs.rules.rule import Group, Recording
 
-HOLDER = "namespace, pod, container, node, instance"
+HOLDER = "cluster, namespace, pod, container, node, instance"
 """The labels that OpenCost's container metrics have; those that the scrape does not set are left out."""
-PLACE = "node, instance"
+PLACE = "cluster, node, instance"
 
 
 def opencost_group() -> Group:
     """Both names, over the last five minutes."""
-    held = f"rate({GPU_SECONDS}[5m])"
+    held, spent = f"rate({GPU_SECONDS}[5m])", f"rate({COST}[5m])"
     return Group(
         "costmeter_opencost_names",
         (
             Recording("container_gpu_allocation", f"sum by ({HOLDER}) ({held})"),
             Recording(
                 "node_gpu_hourly_cost",
-                f"3600 * sum by ({PLACE}) (rate({COST}[5m]))\n/ (sum by ({PLACE}) ({held}) > 0)",
+                f"3600 * sum by ({PLACE}) ({spent})\n/ (sum by ({PLACE}) ({held} {only_where(spent)}) > 0)",
             ),
         ),
     )

@@ -1,7 +1,8 @@
 """Recording rules: dollars and tokens summed by model, cluster and fleet, then divided.
 
 Rates are per second. If the label of a level is not set (for example no cluster label), the level is one series
-without it.
+without it. The series by cluster and model are the base: what engine.py records beside them has the label `engine`, and
+every total is a sum over both, recorded by one of them (RULES_INFO).
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ PRICE_INFO = BY_NAME["costmeter_price_info"].name
 PREFLIGHT = BY_NAME["costmeter_preflight_bytes"].name
 
 USD, TOKEN, USD_PER_MILLION = "costmeter_cost_usd", "costmeter_tokens", "costmeter_usd_per_million_tokens"
+RULES_INFO = "costmeter:rules_info"
+"""1 where these rules are loaded; with `engine`, those of an engine. Totals are recorded by the first of them alone:
+two rules that write one series at different moments make it jump, and a store that sees both at once refuses it."""
+SERVER = "cluster, model_name, job, instance"
+"""The labels that make one server: an address alone is many, behind several Prometheis."""
 WINDOWS = ("5m", "1h")
 LEVELS = (("model_name", ("model_name",)), ("cluster", ("cluster",)), ("fleet", ()))
 DATED_YEARS = range(2024, 2041)
@@ -35,36 +41,60 @@ def tokens_by_kind(window: str) -> str:
     return f"cluster_model_name_kind:{TOKEN}:rate{window}"
 
 
+def priced_by_kind(window: str) -> str:
+    """The same of the servers that have a price: the tokens that dollars may be divided by."""
+    return f"cluster_model_name_kind:costmeter_priced_tokens:rate{window}"
+
+
+def spent_by_state(window: str) -> str:
+    """The series for the dollars of a window by cluster, model and state."""
+    return f"cluster_model_name_state:{USD}:increase{window}"
+
+
+def only_where(numerator: str) -> str:
+    """Appended to a vector of servers: only those that `numerator` has too, so that a quotient is of the same ones."""
+    return f"and on ({SERVER}) {numerator}"
+
+
 def recording_groups() -> tuple[Group, ...]:
     """One group per window, one for budgets, one for the other alerts."""
+    info = Group("costmeter_rules", (Recording(RULES_INFO, "vector(1)"),))
     windows = (Group(f"costmeter_{window}", tuple(_of_window(window))) for window in WINDOWS)
+    by_state = "sum by (cluster, model_name, state)"
     budget = Group(
         "costmeter_budget",
         (
             # not rate(): on a store with an hour of data, VictoriaMetrics' rate over a day is that hour's
-            Recording(f"fleet:{USD}:rate1d", f"sum(increase({COST}[1d])) / 86400"),
-            Recording(f"fleet:{USD}:increase1h", f"sum(increase({COST}[1h]))"),
+            Recording(usd_by_state("1d"), f"{by_state} (increase({COST}[1d])) / 86400"),
+            Recording(f"fleet:{USD}:rate1d", f"sum({usd_by_state('1d')})"),
+            Recording(spent_by_state("1h"), f"{by_state} (increase({COST}[1h]))"),
+            Recording(f"fleet:{USD}:increase1h", f"sum({spent_by_state('1h')})"),
         ),
     )
-    return (*windows, budget, Group("costmeter_evidence", (_price_date(), _prediction_error())))
+    # From the counters, which grow on while Prometheus is down; the sum of the hours lacks that time.
+    month = Recording(spent_by_state("30d"), f"{by_state} (increase({COST}[30d]))")
+    evidence = Group("costmeter_evidence", (_price_date(), _prediction_error()))
+    return (info, *windows, budget, Group("costmeter_month", (month,), interval="1h"), evidence)
 
 
 def _of_window(window: str) -> Iterator[Recording]:
     yield Recording(usd_by_state(window), f"sum by (cluster, model_name, state) (rate({COST}[{window}]))")
     yield Recording(tokens_by_kind(window), f"sum by (cluster, model_name, kind) (rate({TOKENS}[{window}]))")
+    priced = f"rate({TOKENS}[{window}]) {only_where(f'rate({COST}[{window}])')}"
+    yield Recording(priced_by_kind(window), f"sum by (cluster, model_name, kind) ({priced})")
     yield from of_levels(window)
 
 
-def of_levels(window: str) -> Iterator[Recording]:
-    """Sums of the two series above by model, cluster and fleet, and their quotients."""
+def of_levels(window: str, unless: str = "") -> Iterator[Recording]:
+    """Sums of the series above by model, cluster and fleet, and the dollars of a million tokens. `unless`: appended to
+    each, for rules that leave the totals to others."""
     for level, labels in LEVELS:
         total = f"sum by ({', '.join(labels)})" if labels else "sum"
         usd, tokens = f"{level}:{USD}:rate{window}", f"{level}:{TOKEN}:rate{window}"
-        yield Recording(usd, f"{total} ({usd_by_state(window)})")
-        yield Recording(tokens, f"{total} ({tokens_by_kind(window)})")
-        generated = f'{total} ({tokens_by_kind(window)}{{kind="generated"}})'
-        for per, divisor in (("all", tokens), ("generated", generated)):
-            price = f"1e6 * {usd} / ({divisor} > 0)"
+        yield Recording(usd, f"{total} ({usd_by_state(window)}){unless}")
+        yield Recording(tokens, f"{total} ({tokens_by_kind(window)}){unless}")
+        for per, kind in (("all", ""), ("generated", '{kind="generated"}')):
+            price = f"1e6 * {usd} / ({total} ({priced_by_kind(window)}{kind}) > 0){unless}"
             yield Recording(f"{level}:{USD_PER_MILLION}:rate{window}", price, (("per", per),))
 
 
@@ -90,7 +120,7 @@ def _price_date() -> Recording:
 
 
 def _prediction_error() -> Recording:
-    by = "sum by (job, instance, part)"
+    by = "sum by (cluster, job, instance, part)"
     return Recording(
         "job_instance_part:costmeter_prediction_error:ratio",
         f'{by} ({PREFLIGHT}{{value="predicted"}})\n/ ({by} ({PREFLIGHT}{{value="actual"}}) > 0) - 1',

@@ -59,10 +59,14 @@ class Group:
 
     name: str
     rules: tuple[Recording | Alert, ...] = field(default=())
+    interval: str = ""
+    """Between evaluations; empty: as the Prometheus is set."""
 
     def fields(self) -> dict[str, object]:
         """The fields under Prometheus's names."""
-        return {"name": self.name, "rules": [rule.fields() for rule in self.rules]}
+        found: dict[str, object] = {"name": self.name}
+        found |= {"interval": self.interval} if self.interval else {}
+        return found | {"rules": [rule.fields() for rule in self.rules]}
 
 
 def quoted(text: str) -> str:
