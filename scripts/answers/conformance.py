@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.concurrent_batches import concurrent_batches
 from vllm_costmeter.core.engine.config import resolve_engine
-from vllm_costmeter.core.engine.runner_choice import concurrent_batches
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
