@@ -47,7 +47,7 @@ def state_of(layers: list[KVLayer]) -> KVLayer:
     [
         ("auto", None, 9, "0.32.0", "auto"),
         ("auto", "fp8_e4m3", 9, "0.32.0", "fp8_e4m3"),
-        ("auto", None, 10, "0.32.0", "fp8"),
+        ("auto", None, 10, "0.32.0", "fp8_e4m3"),
         ("auto", None, 10, "0.31.0", "auto"),
         ("auto", "fp8_e5m2", 10, "0.32.0", "fp8_e5m2"),
         ("bfloat16", "fp8_e4m3", 10, "0.32.0", "bfloat16"),
@@ -58,10 +58,17 @@ def test_auto_asks_the_checkpoint_and_then_the_architecture(
 ) -> None:
     """A flag overrides both; the fp8 that GLM-5 chooses holds on compute capability 10.x since 0.32."""
     model = ModelAttention(
-        ((FULL,),), 64, "bfloat16", kv_cache_dtype=checkpoint, blackwell_kv_cache_dtype="fp8"
+        ((FULL,),), 64, "bfloat16", kv_cache_dtype=checkpoint, blackwell_kv_cache_dtype="fp8_e4m3"
     )
     rules = kv_rules(release_of(version))
     assert resolved_kv_dtype(model, EngineArgs(kv_cache_dtype=asked), rules, major) == resolved
+
+
+def test_glm_5_next_chooses_fp8_a_release_later() -> None:
+    """From 0.33 on, where GLM-5 does from 0.32 on."""
+    model = ModelAttention(((FULL,),), 64, "bfloat16", blackwell_kv_cache_dtype="fp8")
+    for version, resolved in (("0.32.0", "auto"), ("0.33.0", "fp8")):
+        assert resolved_kv_dtype(model, EngineArgs(), kv_rules(release_of(version)), 10) == resolved
 
 
 def test_the_dtype_flag_overrides_the_model_s() -> None:

@@ -44,7 +44,7 @@ def test_rows_are_ordered_and_each_names_its_evidence() -> None:
         ("packs_pools", {17: False, 31: True}),
         ("wide_head_fp8_blocks", {17: False, 31: True}),
         ("aligns_packed_rows", {17: False, 31: True}),
-        ("chooses_blackwell_fp8", {17: False, 32: True}),
+        ("blackwell_kv_cache_dtypes", {17: frozenset(), 32: {"fp8_e4m3"}, 33: {"fp8_e4m3", "fp8"}}),
         ("aligns_window_rows", {17: False, 33: True}),
         ("delta_checkpoint_tokens", {17: 0, 33: 64}),
         (

@@ -52,9 +52,9 @@ def resolved_kv_dtype(model: ModelAttention, engine_args: EngineArgs, rules: KVR
     it."""
     asked = engine_args.kv_cache_dtype
     if asked == "auto":
-        chosen = (
-            model.blackwell_kv_cache_dtype if major == BLACKWELL and rules.chooses_blackwell_fp8 else None
-        )
+        chosen = model.blackwell_kv_cache_dtype
+        if major != BLACKWELL or chosen not in rules.blackwell_kv_cache_dtypes:
+            chosen = None
         asked = model.kv_cache_dtype or chosen or "auto"
     check_kv_cache_dtype(asked)
     return asked

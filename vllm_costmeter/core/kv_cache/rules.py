@@ -38,8 +38,8 @@ class KVRules:
     """Hopper has a backend for sparse latents in plain fp8 rows (`fp8_e4m3`); before, only for the packed format."""
     wide_head_fp8_blocks: bool
     """fp8 caches of 512-wide heads (Gemma 4) take FlashAttention 4's blocks on Hopper."""
-    chooses_blackwell_fp8: bool
-    """`auto` becomes fp8 for GLM-5 on compute capability 10.x."""
+    blackwell_kv_cache_dtypes: frozenset[str]
+    """What `auto` becomes on compute capability 10.x for architectures that choose it: GLM-5, and GLM-5 Next."""
     aligns_each_rank: bool
     """Blocks of hybrids are aligned on each pipeline rank by the attention that it holds; before, once for all."""
     pools_windows: bool
@@ -80,7 +80,7 @@ _V0_17 = KVRules(
     aligns_window_rows=False,
     plain_sparse_rows=False,
     wide_head_fp8_blocks=False,
-    chooses_blackwell_fp8=False,
+    blackwell_kv_cache_dtypes=frozenset(),
     aligns_each_rank=False,
     pools_windows=False,
     forces_latent_blocks=True,
@@ -168,7 +168,7 @@ _V0_31 = replace(
 _V0_32 = replace(
     _V0_31,
     first_version=(0, 32),
-    chooses_blackwell_fp8=True,
+    blackwell_kv_cache_dtypes=frozenset({"fp8_e4m3"}),
     prefill_checkpoints=frozenset({"kimi_k3", "mamba2", "glm5_next"}),
     evidence="sources of 0.32.0: GlmMoeDsaForCausalLM in models/config.py, MambaMixer2.get_kv_cache_spec (0.31.0 has "
     "prefill checkpoints for Kimi-K3 alone); answers of the 0.32.0 CUDA build",
@@ -178,8 +178,9 @@ _V0_33 = replace(
     first_version=(0, 33),
     aligns_window_rows=True,
     delta_checkpoint_tokens=64,
+    blackwell_kv_cache_dtypes=frozenset({"fp8_e4m3", "fp8"}),
     evidence="sources of 0.33.0: get_kv_cache_spec of qwen_gdn_linear_attn.py, FLASHINFER_GDN_CHECKPOINT_ALIGNMENT, "
-    "Platform._align_hybrid_block_size; answers of 0.33.0",
+    "Platform._align_hybrid_block_size, Glm5NextModelConfig of models/config.py; answers of 0.33.0",
 )
 ROWS: tuple[KVRules, ...] = (
     _V0_33,

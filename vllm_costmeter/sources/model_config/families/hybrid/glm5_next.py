@@ -134,4 +134,4 @@ def _prediction(source: Source, target: Weights, count: int) -> Weights:
     return numbered(source, target, [layer] * count)
 
 
-GLM5_NEXT = Family(glm5_next, prediction=_prediction)
+GLM5_NEXT = Family(glm5_next, prediction=_prediction, blackwell_kv_cache_dtype="fp8")
