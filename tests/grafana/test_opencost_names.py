@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import yaml
-from required_tool import required_tool
+from promtool import promtool
 
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.outputs.rules.files import rule_files
@@ -57,11 +56,7 @@ def test_the_names_mean_what_opencost_means_by_them(tmp_path: Path) -> None:
         "tests": [{"interval": "1m", "input_series": TWO_GPUS_AT_2_50, "promql_expr_test": asked}],
     }
     (tmp_path / "test.yml").write_text(yaml.safe_dump(test))
-    program = required_tool("promtool")
-    done = subprocess.run(
-        [program, "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    promtool("test", "rules", "test.yml", folder=tmp_path)
 
 
 def test_nobody_gets_them_without_asking() -> None:

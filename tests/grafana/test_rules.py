@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from required_tool import required_tool
+from promtool import promtool
 
 from vllm_costmeter.outputs.metrics.table import BY_NAME
 from vllm_costmeter.outputs.rules.alerts import alert_groups
@@ -30,15 +29,6 @@ def asked() -> list[dict[str, Any]]:
     """Every expression that promtool's tests ask for, with what they expect."""
     tests = [test for case in CASES for test in yaml.safe_load(case.read_text())["tests"]]
     return [question for test in tests for question in test.get("promql_expr_test", [])]
-
-
-def promtool(*words: str | Path) -> None:
-    """Run it; its output is the failure's message."""
-    program = required_tool("promtool")
-    done = subprocess.run(
-        [program, *words], capture_output=True, text=True, check=False, cwd=PROMETHEUS / "tests"
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_committed_rules_are_what_the_code_generates() -> None:
@@ -71,7 +61,7 @@ def test_prometheus_accepts_the_rules() -> None:
 def test_rules_do_what_their_tests_say(name: str) -> None:
     """`promtool test rules`: firing and not firing, counters that begin again, replicas that come and go, a budget over
     more than a month."""
-    promtool("test", "rules", name)
+    promtool("test", "rules", name, folder=PROMETHEUS / "tests")
 
 
 @pytest.mark.parametrize("rule", RECORDED, ids=lambda rule: rule.record + "".join(v for _, v in rule.labels))

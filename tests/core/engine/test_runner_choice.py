@@ -169,6 +169,9 @@ def test_a_drafter_without_a_method_is_a_draft_model() -> None:
     for version, second in (("0.29.0", False), ("0.30.0", False), ("0.31.0", True)):
         assert is_second(whole, version, speculative_config=asked) == second
         assert is_second(head, version, speculative_config=asked)
+    predicting = replace(llama(), draft_facts=replace(whole.draft_facts, predicts=True))
+    for method in ({}, {"method": "draft_model"}):
+        assert is_second(predicting, "0.29.0", speculative_config={**asked, **method})
     assert is_second(llama(), "0.29.0", speculative_config={"method": "deepseek_mtp"})
     for named in ("ngram", "[ngram]"):
         assert not is_second(llama(), "0.29.0", speculative_config={"model": named})

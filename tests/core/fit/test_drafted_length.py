@@ -17,17 +17,24 @@ DRAFTED = replace(llama(), draft_facts=DRAFT)
 ASKED = EngineArgs(speculative_config={"method": "draft_model", "model": "a", "num_speculative_tokens": 5})
 
 
-@pytest.mark.parametrize("asked", [None, -1, 131_072, 40_961])
-def test_the_draft_models_length_is_served(asked: int | None) -> None:
-    """From 0.33 on, whatever was asked for, and a note says so."""
+@pytest.mark.parametrize(("asked", "served"), [(None, None), (-1, -1), (131_072, 40_960), (40_961, 40_960)])
+def test_the_draft_models_length_is_served(asked: int | None, served: int | None) -> None:
+    """From 0.33 on, whatever was asked for, and a note says so; `auto` may still be shorter."""
     model, flags, notes = drafted_length(DRAFTED, replace(ASKED, max_model_len=asked), release_of("0.33.0"))
-    assert (model.max_model_len, model.default_max_model_len, flags.max_model_len) == (40_960, 40_960, 40_960)
+    assert (model.max_model_len, model.default_max_model_len, flags.max_model_len) == (40_960, 40_960, served)
     (note,) = notes
     assert note.startswith("vLLM 0.33.0 serves at most the draft model's 40,960 tokens of context, not ")
 
 
+def test_a_shorter_context_may_be_stated_for_the_draft() -> None:
+    """`max_model_len` of --speculative-config limits the whole server too."""
+    asked = replace(ASKED, speculative_config={**(ASKED.speculative_config or {}), "max_model_len": 8192})
+    model, _, notes = drafted_length(DRAFTED, asked, release_of("0.33.0"))
+    assert (model.max_model_len, len(notes)) == (8192, 1)
+
+
 def test_nothing_else_is_limited() -> None:
-    """An older release, the first runner, a shorter context, a head, no drafter."""
+    """An older release, the first runner, a shorter context, a head, prediction layers, no drafter."""
     new, asked = release_of("0.33.0"), replace(ASKED, max_model_len=131_072)
     head = replace(llama(), draft_facts=replace(DRAFT, is_head=True, max_model_len=None))
     for model, flags, release in (
@@ -35,6 +42,7 @@ def test_nothing_else_is_limited() -> None:
         (DRAFTED, replace(asked, second_runner=False), new),
         (DRAFTED, replace(asked, max_model_len=40_960), new),
         (head, asked, new),
+        (replace(llama(), draft_facts=replace(DRAFT, predicts=True)), asked, new),
         (llama(), EngineArgs(), new),
     ):
         assert drafted_length(model, flags, release) == (model, flags, ())

@@ -92,10 +92,8 @@ def runner_of(rules: EngineRules, model: Model, engine_args: EngineArgs, release
     is_dense = not (model.is_moe or model.is_hybrid or model.is_pooling)
     if release < _DENSE_TOO:
         is_dense = is_dense and _FIRST_ARCHITECTURES.get(model.architecture, _NEVER) <= release
-        is_quantized = model.quantization not in (
-            None,
-            "gguf",
-        )  # by `quantization_config` of config.json alone
+        # by `quantization_config` of config.json alone
+        is_quantized = model.quantization not in (None, "gguf")
         if model.is_pooling or (is_quantized and release < _QUANTIZED_TOO):
             return rules.v1
     if not (rules.v2_is_for_all or is_listed or is_dense):

@@ -25,17 +25,20 @@ class DraftFacts:
     is_head: bool = False
     """Whether it is no whole model: a head, or an assistant."""
     max_model_len: int | None = None
-    """Of a draft model: its own; None for a head."""
+    """Its own; None for a head."""
+    predicts: bool = False
+    """Whether it has prediction layers of its own: vLLM then drafts with them, whatever was asked for."""
 
 
 def drafting_method(asked: Mapping[str, Any], draft: DraftFacts | None = None) -> object:
     """The method of a `--speculative-config` as vLLM resolves it (`SpeculativeConfig.__post_init__`, 0.17 to 0.33): a
-    checkpoint without a method is a draft model unless it is a head. None where only the drafter's files tell."""
+    checkpoint without a method is a draft model unless it is a head or has prediction layers. None where only files
+    that are not known here would tell."""
     method, model = asked.get("method"), asked.get("model")
     if method is None and model in ("ngram", "[ngram]"):
         return "ngram"
-    if method is None and draft is not None and not draft.is_head:
-        return "draft_model"
+    if draft is not None and not draft.is_head and method in (None, "draft_model"):
+        return "mtp" if draft.predicts else "draft_model"
     return "mtp" if isinstance(method, str) and method.endswith("mtp") else method
 
 

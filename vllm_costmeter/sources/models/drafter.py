@@ -101,4 +101,5 @@ def _facts(draft: Model) -> DraftFacts:
         first_release=served_releases(draft.architecture)[0] if is_head else None,
         is_head=is_head,
         max_model_len=None if is_head else draft.max_model_len,
+        predicts=predicts_since(draft) is not None,
     )
