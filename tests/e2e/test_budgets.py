@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from harness import Serve
 from openai import OpenAI, RateLimitError
 from patience import holds_within
 
-from scripts.servers.scrape import scrape
+from scripts.servers.scrape import Scrape, scrape
 from vllm_costmeter.cli.main import main
 
 pytestmark = pytest.mark.heavy
@@ -52,6 +53,8 @@ def test_a_spent_budget_refuses_its_tenant_until_it_is_raised(
     with serve(*DEAR, *TENANTS, *refuse) as server:
         acme, globex = (asking(server.url, **{"X-Costmeter-Tenant": name}) for name in ("acme", "globex"))
         nobody = asking(server.url)
+        spent = functools.partial(Scrape.value, name="costmeter_tenant_cost_usd_total", tenant="acme")
+        assert holds_within(lambda: spent(scrape(server.url)) == 0.0, 60)  # there before its first dollar
         assert acme()  # nothing is spent yet
         assert holds_within(lambda: refused(acme), 120)
         with pytest.raises(RateLimitError) as caught:

@@ -51,9 +51,9 @@ class BudgetGate:
         spent = {state.budget.tenant: state.period.end for state in states if state.is_spent}
         self._closed = _Closed(spent, as_of_seconds)
 
-    def knows(self, tenant: str) -> bool:
-        """Whether a tenant has a budget."""
-        return tenant in self._budgeted
+    def budgeted(self) -> frozenset[str]:
+        """The tenants that have a budget."""
+        return self._budgeted
 
     def refused(self) -> Mapping[str, int]:
         """Requests refused so far, by tenant; those with a budget begin at 0, so that the first refusal is a rise."""

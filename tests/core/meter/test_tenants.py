@@ -57,7 +57,7 @@ def test_one_tenant_that_went_back_is_another_process() -> None:
 def test_a_tenant_with_a_budget_is_always_told_apart() -> None:
     """However many came before it; the reserved names do not count against the limit."""
     numbers = TenantNumbers(1)
-    tenants = ServerTenants(TenantAccounts(numbers.name), 1, always="budgeted".__eq__)
+    tenants = ServerTenants(TenantAccounts(numbers.name), 1, budgeted=lambda: {"budgeted"})
     names = ("untagged", "a", "b", "budgeted", "c")
     tenants.follow(1, {name: Share(1.0, finished_requests=1) for name in names})
     assert {name: share.usd for name, share in tenants.shares().items()} == {
@@ -65,6 +65,20 @@ def test_a_tenant_with_a_budget_is_always_told_apart() -> None:
         "a": 1.0,
         "budgeted": 1.0,
         "other": 2.0,
+    }
+
+
+def test_a_tenant_with_a_budget_begins_at_zero() -> None:
+    """Before its first request, so that its first dollars are a rise; it takes no place of those without a budget."""
+    numbers = TenantNumbers(1, lambda: {"budgeted"})
+    tenants = ServerTenants(TenantAccounts(numbers.name), 1, lambda: {"budgeted"})
+    assert tenants.shares() == {"budgeted": Share()}
+    for name in ("budgeted", "a", "b"):
+        tenants.charge(RequestWork(1, 0, 0, 0, numbers.of(name)), Spent(1.0))
+    assert {name: share.usd for name, share in tenants.shares().items()} == {
+        "budgeted": 1.0,
+        "a": 1.0,
+        "other": 1.0,
     }
 
 

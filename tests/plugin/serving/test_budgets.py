@@ -169,4 +169,4 @@ def test_an_api_process_that_writes_no_ledger_follows_the_one_that_does(folder: 
     first.ledger.write()
     second._keeper.read()
     assert second._keeper._gate.refusal("acme") is not None
-    assert second._keeper._gate.knows("acme")
+    assert second._keeper._gate.budgeted() == {"acme"}

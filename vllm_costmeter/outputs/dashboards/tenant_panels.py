@@ -14,8 +14,8 @@ TENANTS = Row(
         Panel(
             "Dollars per hour by tenant",
             "Active cost of each tenant's requests, charged when they end. Names are hashed unless the server shows "
-            "them; idle time is not divided here (`costmeter report --by tenant --idle` does). What a tenant spent on "
-            "a server before its first scrape there is not in it.",
+            "them; idle time is not divided here (`costmeter report --by tenant --idle` does). What a tenant "
+            "without a budget spent on a server before its first scrape there is not in it.",
             "lines",
             "currencyUSD",
             (Query(f"{PER_HOUR} * {per_second(TENANT_COST, ('tenant',))}", "{{tenant}}"),),
@@ -24,9 +24,9 @@ TENANTS = Row(
         ),
         Panel(
             "Dollars by tenant",
-            "Active cost of each tenant's requests over the time range, less what a tenant spent on a server before "
-            "its first scrape there: too little where each server gets a request or two (`costmeter report --by "
-            "tenant` counts all).",
+            "Active cost of each tenant's requests over the time range, less what a tenant without a budget spent "
+            "on a server before its first scrape there: too little where each server gets a request or two (`costmeter "
+            "report --by tenant` counts all).",
             "stat",
             "currencyUSD",
             (Query(f"topk(12, {grown(TENANT_COST, ('tenant',))})", "{{tenant}}", moment=True),),

@@ -169,7 +169,7 @@ class ServingMeter:
         facts, self._learn = server_facts(self._vllm_config, shape, checked, settings, label)
         tenants = None
         if self._tenants is not None and self._desk is not None:
-            tenants = ServerTenants(self._tenants, settings.tenant_limit, self._desk.gate.knows)
+            tenants = ServerTenants(self._tenants, settings.tenant_limit, self._desk.gate.budgeted)
         price, meter = self._meter(settings, self._gpus, checked, tenants)
         if self._ledger is None:
             self._ledger = opened_ledger(settings, shape, price, self._gpus.latest())

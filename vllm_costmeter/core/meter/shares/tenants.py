@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from vllm_costmeter.core.meter.exact_sum import ExactSum
 from vllm_costmeter.core.meter.outcome import OUTCOMES
@@ -53,19 +53,19 @@ class TenantAccounts:
 
 
 class ServerTenants:
-    """The tenants of all API processes of a server: at most `limit` names in all, beside those for which `always`
-    holds, and the rest as `other`.
+    """The tenants of all API processes of a server: at most `limit` names in all, beside those with a budget,
+    and the rest as `other`. Those with a budget begin at 0, so that their first dollars are a rise.
 
     Totals of another process begin again when that process does. A name that was once counted as `other` stays there,
     so that no total decreases.
     """
 
     def __init__(
-        self, own: TenantAccounts, limit: int, always: Callable[[str], bool] = lambda name: False
+        self, own: TenantAccounts, limit: int, budgeted: Callable[[], Collection[str]] = tuple
     ) -> None:
         self._own = own
-        self._always = always
-        self._most = limit + len(RESERVED)
+        self._budgeted = budgeted
+        self._left = limit
         self._last: dict[int, Mapping[str, Share]] = {}
         self._elsewhere: dict[str, Share] = {}
         self._shown_as = {name: name for name in RESERVED}
@@ -90,7 +90,7 @@ class ServerTenants:
 
     def shares(self) -> dict[str, Share]:
         """By tenant, since the start."""
-        found: dict[str, Share] = {}
+        found = {self._shown(name): NO_SHARE for name in self._budgeted()}
         for name, share in (*self._own.shares().items(), *self._elsewhere.items()):
             shown = self._shown(name)
             found[shown] = found.get(shown, NO_SHARE).plus(share)
@@ -99,7 +99,7 @@ class ServerTenants:
     def _shown(self, name: str) -> str:
         shown = self._shown_as.get(name)
         if shown is None:
-            names = sum(1 for of, as_ in self._shown_as.items() if of == as_)
-            told_apart = names < self._most or self._always(name)
-            shown = self._shown_as[name] = name if told_apart else OTHER
+            budgeted = name in self._budgeted()
+            shown = self._shown_as[name] = name if budgeted or self._left else OTHER
+            self._left -= shown == name and not budgeted
         return shown

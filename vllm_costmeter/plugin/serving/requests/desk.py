@@ -37,7 +37,7 @@ class RequestDesk:
         self.sources = settings.tenant_from
         self.gate = BudgetGate(on_fault=lambda: FAULTS.add("request"))
         """Open until somebody tells it of budgets."""
-        self.numbers = TenantNumbers(settings.tenant_limit, self.gate.knows)
+        self.numbers = TenantNumbers(settings.tenant_limit, self.gate.budgeted)
         self._header = settings.tenant_header.lower().encode()
         self._trusted = TrustedPeers(settings.tenant_trusted)
         self._secret = secret() if self.sources else b""
