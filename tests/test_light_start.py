@@ -50,11 +50,11 @@ def started(words: tuple[str, ...], tmp_path: Path) -> dict[str, Any]:
     ("words", "most"),
     [
         (("--help",), 7),
-        (("check", "--help"), 20),
+        (("check", "--help"), 21),
         (("gpus",), 37),
-        (FITS, 122),
-        ((*FITS, "--format", "json"), 125),
-        (REFUSED, 143),
+        (FITS, 123),
+        ((*FITS, "--format", "json"), 126),
+        (REFUSED, 144),
     ],
     ids=["help", "help of check", "gpus", "fits", "as JSON", "refused, with suggestions"],
 )

@@ -43,6 +43,7 @@ def test_every_field_is_a_flag_with_its_kind_and_effects() -> None:
         "cuda_graphs_in_budget",
         "chunked_local_hybrid",
         "second_runner",
+        "first_runner_flags",
     }
     assert {each.field for each in (*LAYOUT_FLAGS, *FLAGS)} == named
     assert named | set(SPECULATIVE_PARTS) == set(EngineFlags.__annotations__)

@@ -53,6 +53,40 @@ def test_three_dense_architectures_moved_before_them(architecture: str, since: s
         assert [is_second(other, each, **flags) for each in releases] == [each >= since for each in releases]
 
 
+@pytest.mark.parametrize(
+    ("flag", "first_with_it", "first_without_it"),
+    [
+        ("reasoning_parser", "0.22.0", "0.23.0"),
+        ("logprobs_mode", "0.25.1", "0.26.0"),
+        ("ec_transfer_config", "0.27.0", "0.28.0"),
+        ("enable_return_routed_experts", "0.27.0", "0.28.0"),
+        ("enable_prompt_embeds", "0.28.0", "0.29.0"),
+        ("enable_dbo", "0.29.0", "0.30.0"),
+        ("kv_sharing_fast_prefill", "0.29.0", "0.30.0"),
+        ("logits_processors", "0.30.0", "0.31.0"),
+        ("enable_elastic_ep", "0.31.0", "0.32.0"),
+    ],
+)
+def test_a_flag_that_the_second_lacks_keeps_the_first(
+    flag: str, first_with_it: str, first_without_it: str
+) -> None:
+    """Until the release that brings it; `--reasoning-parser qwen3` in 0.22 is the usual one."""
+    model = replace(llama(), architecture="Qwen3ForCausalLM")
+    given = {"first_runner_flags": (flag,)}
+    assert is_second(model, first_with_it)
+    assert not is_second(model, first_with_it, **given)
+    assert is_second(model, first_with_it, **given, second_runner=True)
+    assert is_second(model, first_without_it, **given)
+
+
+def test_elastic_experts_are_named_since_0_24() -> None:
+    """Before, the second runner does not ask for them."""
+    model = replace(llama(), architecture="Qwen3ForCausalLM")
+    given = {"first_runner_flags": ("enable_elastic_ep",)}
+    assert is_second(model, "0.23.0", **given)
+    assert not is_second(model, "0.24.0", **given)
+
+
 def test_listed_architectures_moved_with_them() -> None:
     """DeepSeek V2 in 0.24, DeepSeek V4 in 0.28, although both are mixtures of experts."""
     moved = replace(MOE, architecture="DeepseekV2ForCausalLM")

@@ -25,6 +25,8 @@ KEYED: dict[tuple[str, tuple[int, int]], tuple[int, tuple[str, ...]]] = {
     ("core/engine/runner_choice.py", (0, 31)): (3, (RUNNER, "VllmConfig.use_v2_model_runner")),
     ("core/engine/runner_choice.py", (0, 32)): (4, (RUNNER, "VllmConfig.use_v2_model_runner")),
     ("core/engine/runner_choice.py", (0, 33)): (2, (RUNNER, "Step5ForCausalLM")),
+    ("core/engine/runner_flags.py", (0, 31)): (1, (RUNNER,)),
+    ("core/engine/runner_flags.py", (0, 32)): (1, (RUNNER,)),
     ("core/kv_cache/rules.py", (0, 31)): (1, ("_get_sm90_fa4_fp8_kv_block_size",)),
     ("core/kv_cache/rules.py", (0, 32)): (1, ("GlmMoeDsaForCausalLM", "MambaMixer2.get_kv_cache_spec")),
     ("core/kv_cache/rules.py", (0, 33)): (

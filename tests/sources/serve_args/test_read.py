@@ -54,7 +54,7 @@ def test_every_memory_flag_reaches_its_field_of_the_plan() -> None:
     assert {flag.field for flag in MEMORY_FLAGS} <= fields
     derived = (
         "layout cudagraph_mode cuda_graphs_in_budget chunked_local_hybrid encodes_alone kv_cache_interleave_size "
-        "video_frames second_runner"
+        "video_frames second_runner first_runner_flags"
     )
     assert fields - {flag.field for flag in MEMORY_FLAGS} == set(derived.split())
 

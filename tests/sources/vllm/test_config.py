@@ -185,6 +185,14 @@ def test_asynchronous_scheduling_is_as_vllm_decided(decided: bool) -> None:
     assert with_resolved_scheduling(plan, SimpleNamespace(scheduler_config=SimpleNamespace())) is plan
 
 
+def test_flags_that_only_the_first_runner_knows_are_kept() -> None:
+    """As a command line's: given and on, from vLLM's own objects too."""
+    given = engine_arguments(None, 2)
+    assert plan_from_engine_args(given).first_runner_flags == ()
+    given.reasoning_parser, given.enable_dbo, given.ec_transfer_config = "qwen3", False, SimpleNamespace()
+    assert plan_from_engine_args(given).first_runner_flags == ("reasoning_parser", "ec_transfer_config")
+
+
 @dataclass
 class Arguments:
     """EngineArgs with fields of three kinds."""

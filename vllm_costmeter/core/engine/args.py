@@ -29,10 +29,8 @@ AUTO_MAX_MODEL_LEN = -1
 
 WITHOUT_FULL_GRAPHS = frozenset({"NONE", "PIECEWISE"})
 """Values of `cudagraph_mode` that capture no full decode step (vLLM's `CUDAGraphMode`, 0.17 to 0.33)."""
-
 GRAPH_MODES = ("NONE", "PIECEWISE", "FULL", "FULL_DECODE_ONLY", "FULL_AND_PIECEWISE")
 """`CUDAGraphMode` of vllm/config/compilation.py, 0.17 to 0.33."""
-
 GRAPHS_OF_LEVEL: Mapping[str, str] = {"0": "NONE", "1": "PIECEWISE"}
 """`cudagraph_mode` by `--optimization-level` (OPTIMIZATION_LEVEL_00 and _01 of vllm/config/vllm.py, 0.17 to 0.33)."""
 
@@ -119,12 +117,13 @@ class EngineArgs:
     video_frames: int | None = None
     """`num_frames` of a video in --limit-mm-per-prompt; None: the model's own."""
     cuda_graphs_in_budget: bool | None = None
-    """VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS: whether the CUDA-graph estimate is subtracted; None: the release's own
-    default."""
+    """VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS: whether that estimate is subtracted; None: the release's default."""
     chunked_local_hybrid: bool | None = None
     """VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE; None: not set, which allows it."""
     second_runner: bool | None = None
     """VLLM_USE_V2_MODEL_RUNNER from 0.22 on, where it is set; None: as vLLM chooses."""
+    first_runner_flags: tuple[str, ...] = ()
+    """Flags given that the second model runner of some release lacks."""
     cpu_offload_gb: float = flag(0.0, "gibibytes", "offload", help="GiB of weights kept in host memory")
     enable_lora: bool = flag(False, "switch", "adapters", help="reserve memory for LoRA adapters")
     max_loras: int = flag(1, "whole", "adapters", help="maximum number of adapters in one batch")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.release_rules import EngineRules
+from vllm_costmeter.core.engine.runner_flags import first_runner_flag
 from vllm_costmeter.core.engine.runners import Runner
 from vllm_costmeter.core.model.draft_facts import DraftFacts, drafting_method
 from vllm_costmeter.core.release import Version
@@ -135,10 +136,13 @@ def lacking_in_second(
     engine_args: EngineArgs, release: Version, draft: DraftFacts | None = None
 ) -> str | None:
     """What of these flags the second runner does not support, so that by default the first one serves them; None:
-    nothing. `_get_v2_model_runner_unsupported_features`, 0.22 to 0.33; flags with a note of their own are not in it."""
+    nothing. `_get_v2_model_runner_unsupported_features`, 0.22 to 0.33, without what --compilation-config sets."""
     first, end = _ALL_STATES_UNSUPPORTED
     if engine_args.mamba_cache_mode == "all" and first <= release < end:
         return "--mamba-cache-mode all"
+    flag = first_runner_flag(engine_args.first_runner_flags, release)
+    if flag is not None:
+        return flag
     asked = engine_args.speculative_config or {}
     method = drafting_method(asked, draft)
     if asked.get("parallel_drafting") is True and method not in _DRAFTS_IN_PARALLEL:

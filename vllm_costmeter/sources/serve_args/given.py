@@ -15,6 +15,7 @@ from vllm_costmeter.core.engine.flags import (
     interleave_size,
     prefill_backends_of,
 )
+from vllm_costmeter.core.engine.runner_flags import first_runner_flags
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
 
@@ -76,6 +77,8 @@ class GivenFlags:
     """As --compilation-config or --optimization-level sets it."""
     encodes_alone: bool = False
     """Whether it runs the encoder of images and audio alone."""
+    first_runner_flags: tuple[str, ...] = ()
+    """Flags given that the second model runner of some release lacks."""
     kv_cache_interleave_size: int = 1
     """As `--dcp-kv-cache-interleave-size` or `--cp-kv-cache-interleave-size` sets it."""
     hf_overrides: Mapping[str, Any] | None = None
@@ -98,6 +101,7 @@ class GivenFlags:
         given["memory"] = {**other.memory, **self.memory}
         given["unmodelled"] = tuple(sorted({*other.unmodelled, *self.unmodelled}))
         given["notes"] = tuple(dict.fromkeys((*other.notes, *self.notes)))
+        given["first_runner_flags"] = tuple(sorted({*other.first_runner_flags, *self.first_runner_flags}))
         given["absent"] = tuple(dict.fromkeys((*other.absent, *self.absent)))
         return replace(other, **given)
 
@@ -107,6 +111,7 @@ class GivenFlags:
             engine_args_of(**self.memory),
             cudagraph_mode=self.cudagraph_mode,
             encodes_alone=self.encodes_alone,
+            first_runner_flags=self.first_runner_flags,
             kv_cache_interleave_size=self.kv_cache_interleave_size,
         )
 
@@ -142,6 +147,7 @@ def given_flags(args: ServeArgs) -> GivenFlags:
         notes=_notes(args, given),
         cudagraph_mode=_cudagraph_mode(given),
         encodes_alone=encodes_alone(*map(given.get, ENCODER_ALONE)),
+        first_runner_flags=first_runner_flags(given.get),
         kv_cache_interleave_size=interleave_size(*map(given.get, INTERLEAVE)),
         hf_overrides=_overrides(given.get("hf_overrides")),
         revision=given.get("revision"),

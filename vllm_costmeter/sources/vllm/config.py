@@ -25,6 +25,7 @@ from vllm_costmeter.core.engine.flags import (
     speculative_config_of,
     video_frames_of,
 )
+from vllm_costmeter.core.engine.runner_flags import first_runner_flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ def plan_from_engine_args(args: Any) -> EngineArgs:
     level = getattr(args, "optimization_level", None)
     flags["cudagraph_mode"] = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
     flags["video_frames"] = video_frames_of(getattr(args, "limit_mm_per_prompt", None))
+    flags["first_runner_flags"] = first_runner_flags(lambda name: getattr(args, name, None))
     flags["encodes_alone"] = encodes_alone(*(getattr(args, name, None) for name in ENCODER_ALONE))
     flags["kv_cache_interleave_size"] = interleave_size(*(getattr(args, name, None) for name in INTERLEAVE))
     return EngineArgs(layout=ParallelConfig(**layout), **flags)
@@ -137,8 +139,7 @@ def fields_changed(args: Any, names: Collection[str]) -> dict[str, Any]:
         if name in names:
             made = described.default_factory
             default = made() if callable(made) else described.default
-            value = getattr(args, name)
-            if value != default:
+            if (value := getattr(args, name)) != default:
                 changed[name] = value
     return changed
 
