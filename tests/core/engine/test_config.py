@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from example_models import ADA, GIB, llama
@@ -53,6 +54,19 @@ def test_given_flags_are_kept() -> None:
     )
     assert (engine.max_num_seqs, engine.max_num_batched_tokens) == (7, 333)
     assert (engine.gpu_memory_utilization, engine.max_model_len) == (0.5, 99)
+
+
+def test_throughput_doubles_the_defaults_and_nothing_that_was_given() -> None:
+    """--performance-mode, before the context limits them (`_set_default_max_num_seqs_and_batched_tokens_args`)."""
+    assert _batch_of(performance_mode="throughput") == (2048, 16384)
+    assert _batch_of(performance_mode="interactivity") == (1024, 8192)
+    assert _batch_of(performance_mode="throughput", max_num_seqs=64) == (64, 16384)
+    assert _batch_of(performance_mode="throughput", max_num_batched_tokens=4096) == (2048, 4096)
+
+
+def _batch_of(**flags: Any) -> tuple[int, int]:
+    engine = resolved(H100, "0.32.0", **flags)
+    return engine.max_num_seqs, engine.max_num_batched_tokens
 
 
 def test_a_short_context_limits_the_default_batch() -> None:

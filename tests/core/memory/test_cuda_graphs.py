@@ -25,10 +25,10 @@ def estimated(version: str = "0.20.0", gpu: GpuGroup = ADA, **flags: Any) -> Byt
     return cuda_graphs(llama(), engine, engine_args, gpu)
 
 
-def counted(**flags: Any) -> int:
+def counted(version: str = "0.24.0", **flags: Any) -> int:
     """Graphs of an 8B Llama."""
     engine_args = EngineArgs(**flags)
-    return graph_count(llama(), resolve_engine(llama(), ADA, engine_args, release_of("0.24.0")), engine_args)
+    return graph_count(llama(), resolve_engine(llama(), ADA, engine_args, release_of(version)), engine_args)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,27 @@ def test_graphs_are_counted_as_vllm_logs_them(flags: dict[str, Any], graphs: int
     """ "PIECEWISE=51, FULL=35" at 256 sequences, 51 and 51 at 1024 (logs of 0.19 to 0.27): sizes 1, 2, 4, from 8 in
     steps of 8, from 256 in steps of 16; whole up to the largest batch of decode steps, with their drafts."""
     assert counted(**flags) == graphs
+
+
+@pytest.mark.parametrize(
+    ("version", "flags", "sizes"),
+    [
+        ("0.20.0", {"max_num_seqs": 64, "max_num_batched_tokens": 100}, 15),
+        ("0.21.0", {"max_num_seqs": 64, "max_num_batched_tokens": 100}, 16),
+        ("0.24.0", {"max_num_seqs": 256, "performance_mode": "interactivity"}, 51 + 32 - 7),
+        ("0.28.0", {"max_num_seqs": 256, "speculative_config": {"num_speculative_tokens": 2}}, 51),
+        ("0.29.0", {"max_num_seqs": 256, "speculative_config": {"num_speculative_tokens": 2}}, 51 + 3 + 6),
+        ("0.30.0", {"max_num_seqs": 100}, 28),
+        ("0.31.0", {"max_num_seqs": 100}, 29),
+        ("0.31.0", {"max_num_seqs": 100, "max_cudagraph_capture_size": 200}, 28),
+    ],
+)
+def test_sizes_beside_the_usual_are_those_of_the_release(
+    version: str, flags: dict[str, Any], sizes: int
+) -> None:
+    """A whole batch that is small; each small batch; decode steps with two drafts each: 3, 6, 12, and every multiple of
+    24 that is none of 16 above 256; the widest decode step."""
+    assert counted(version, **flags, cudagraph_mode="PIECEWISE") == sizes
 
 
 def test_adapters_double_the_graphs() -> None:

@@ -34,6 +34,7 @@ KEYED: dict[tuple[str, tuple[int, int]], tuple[int, tuple[str, ...]]] = {
         ("get_prefill_checkpoint_alignment", "_align_hybrid_block_size"),
     ),
     ("core/memory/above_budget.py", (0, 33)): (1, ("GPUModelRunner._dummy_sampler_run",)),
+    ("core/memory/cuda_graphs.py", (0, 31)): (1, ("_set_cudagraph_sizes",)),
     ("core/memory/first_start.py", (0, 31)): (1, ("_scoped_allocator_max_split",)),
     ("core/model/rank.py", (0, 32)): (1, ("mrope_positions_factor",)),
     ("core/model/weights.py", (0, 33)): (1, ("_mark_tower_model",)),

@@ -29,6 +29,9 @@ AGREEING_BOOTS = 2
 _RESOLVED = ("quantization", "dtype")
 """Flags for which the resolved value counts: if not given, vLLM uses the model's."""
 
+_NEWER = (*PREFILL_BACKENDS, "performance_mode")
+"""Flags that older records lack."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -94,7 +97,7 @@ def flags_of(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> str
     own = {
         name: value
         for name, value in given.items()
-        if name not in _RESOLVED and (value is not None or name not in PREFILL_BACKENDS)
+        if name not in _RESOLVED and (value is not None or name not in _NEWER)
     }
     own["disable_hybrid_kv_cache_manager"] = bool(engine_args.disable_hybrid_kv_cache_manager)
     if engine_args.cuda_graphs_in_budget is not None:

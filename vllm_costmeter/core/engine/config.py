@@ -106,7 +106,7 @@ def default_batch(gpu: GpuGroup, release: Release, engine_args: EngineArgs) -> t
     exchanges_batches = engine_args.all2all_backend in BATCHED_EXCHANGES and release.number >= (0, 20, 0)
     if exchanges_batches and layout.enable_expert_parallel and layout.data_parallel_size > 1:
         batched = BATCHED_EXCHANGE_TOKENS
-    return seqs, batched
+    return (2 * seqs, 2 * batched) if engine_args.performance_mode == "throughput" else (seqs, batched)
 
 
 def _default_batch_on(gpu: GpuGroup, release: Release) -> tuple[int, int]:

@@ -10,11 +10,20 @@ from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import ByteRange, exactly, gib
 from vllm_costmeter.core.memory.overheads import is_amd
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import Version
 
 MIB_PER_GIB = 1024
 ROCM_FIRST_GIB = (0.1, 3.0, 4.5)
 """A first capture on ROCm: 3.9 GiB captured, and as much estimated, on an MI300X with 0.29.1 (2026-09); 0.4 GiB
 estimated on a Radeon AI PRO R9700 and 1.55 on a ROCm GPU of 80 GiB (2026-08)."""
+
+_LEAST_SIZES = (1, 2, 4)
+_WHOLE_BATCH: Version = (0, 21, 0)
+"""From here on a batch of --max-num-batched-tokens is captured, if it is that small."""
+_DRAFTED_STEPS: Version = (0, 29, 0)
+"""From here on batches of decode steps with their drafts are."""
+_WIDEST_STEP: Version = (0, 31, 0)
+"""From here on the widest batch of decode steps without drafts is."""
 
 
 def cuda_graphs(model: Model, engine: EngineConfig, engine_args: EngineArgs, gpu: GpuGroup) -> ByteRange:
@@ -62,5 +71,25 @@ def _captured_sizes(engine: EngineConfig, engine_args: EngineArgs) -> list[int]:
     """The sizes given, or vLLM's own (`_set_cudagraph_sizes`, 0.17 to 0.33)."""
     if engine_args.cudagraph_capture_sizes is not None:
         return captured_sizes(engine_args.cudagraph_capture_sizes, engine.max_num_batched_tokens)
-    own = [1, 2, 4, *range(8, 256, 8), *range(256, engine.max_cudagraph_capture_size + 1, 16)]
-    return [size for size in own if size <= engine.max_cudagraph_capture_size]
+    most, batched = engine.max_cudagraph_capture_size, engine.max_num_batched_tokens
+    least = range(1, 33) if engine_args.performance_mode == "interactivity" else _LEAST_SIZES
+    own = {*least, *_strides(most)}
+    if engine.release.number >= _WHOLE_BATCH:
+        own.add(batched)
+    if engine_args.max_cudagraph_capture_size is None:
+        own.update(_decode_steps(engine, engine_args))
+    return sorted(size for size in own if size <= most)
+
+
+def _decode_steps(engine: EngineConfig, engine_args: EngineArgs) -> tuple[int, ...]:
+    """Tokens of batches of decode steps that are captured beside the usual sizes."""
+    drafted = (engine_args.speculative_config or {}).get("num_speculative_tokens") or 0
+    seqs, release = engine.max_num_seqs, engine.release.number
+    if drafted and release >= _DRAFTED_STEPS:
+        counts = (*_LEAST_SIZES, *_strides(seqs), seqs)
+        return tuple(count * (1 + drafted) for count in counts if count <= seqs)
+    return (seqs,) if not drafted and release >= _WIDEST_STEP else ()
+
+
+def _strides(most: int) -> tuple[int, ...]:
+    return (*range(8, 256, 8), *range(256, most + 1, 16))

@@ -70,6 +70,11 @@ class CheckpointContents:
     def total_bytes(self) -> int:
         return sum(group.bytes for group in self.groups)
 
+    @property
+    def head_bytes(self) -> int:
+        """Of an output head that is not quantized."""
+        return sum(group.bytes for group in self.groups if group.use == "head" and group.dtype in FLOATS)
+
     def loaded_bytes(self, num_layers: int | None, is_tied: bool, element_bytes: int | None = None) -> int:
         """Bytes of the checkpoint that vLLM loads: without prediction layers (MTP) beyond `num_layers`,
         stored tables that vLLM computes itself, and the copy of a tied head.

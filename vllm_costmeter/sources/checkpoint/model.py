@@ -61,6 +61,15 @@ def model_of(
     return model if named is None else replace(model, only_named=named, notes=(*model.notes, named.note))
 
 
+def stored_head_note(head_bytes: int) -> str:
+    """`maybe_untie_word_embeddings` of vllm/config/model.py and `maybe_retie_word_embeddings` (0.29 to 0.33) compare
+    the values, which are not read here."""
+    return (
+        f"its files contain an output head of their own ({head_bytes / GIB:.2f} GiB), although config.json ties it to "
+        "the embedding: counted as the same, which vLLM 0.29 and newer check as they load it; another stays in memory"
+    )
+
+
 def _with_common_dtype(config: Mapping[str, Any], contents: CheckpointContents) -> Mapping[str, Any]:
     """A params.json that states no dtype, with what vLLM infers: the one that holds every tensor's values."""
     from vllm_costmeter.core.model.checkpoint import FLOATS
@@ -123,6 +132,8 @@ def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
     most = described * model.weights_most_share
     if model.weights_most_share > 1:
         model = replace(model, weights_most_share=1.0, notes=())
+    if model.is_tied and not model.is_pooling and contents.format == "safetensors" and contents.head_bytes:
+        model = replace(model, notes=(*model.notes, stored_head_note(contents.head_bytes)))
     divided = CheckpointWeights(model.weights, described, loaded, contents.format)
     if contents.format == "gguf":
         return replace(
@@ -141,6 +152,7 @@ def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
         weights_source="safetensors",
         weights_error=min(abs(described - loaded) / max(loaded, 1), 1.0),
         notes=(
+            *model.notes,
             f"the checkpoint's files contain {loaded / GIB:.2f} GiB of weights, its config.json describes "
             f"{described / GIB:.2f} GiB: one of them is from another model, or some tensors are missing",
         ),

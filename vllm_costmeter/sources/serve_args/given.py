@@ -49,7 +49,7 @@ UNMODELLED = frozenset(
     mm_encoder_attn_backend mm_encoder_attn_dtype mm_encoder_fp8_scale_path mm_encoder_tp_mode
     mm_ipc_gpu_memory_gb mm_processor_device mm_processor_kwargs mm_tensor_ipc model_class_overrides
     moe_backend monokernel num_gpu_blocks_override offload_backend offload_group_size offload_num_in_group
-    offload_params offload_prefetch_step optimization_level override_attention_dtype performance_mode
+    offload_params offload_prefetch_step optimization_level override_attention_dtype
     pooler_config prefill_context_parallel_size prefix_cache_retention_interval prefix_match_unit
     quantization_config replayssm_buffer_len return_sampling_mask runner skip_mm_profiling
     sleep_mode_backend sparse_indexer_topk_backend specialize_active_lora swa_bounded_replay ubatch_size
