@@ -142,7 +142,7 @@ def assembled(
         model, engine_args, note = drafted_length(model, engine_args, grounds.release)
         notes = (*grounds.notes, *note, *unmodelled_notes(engine_args.speculative_config or {}))
         grounds = replace(grounds, notes=notes)
-    runs_first = is_first_on_rocm(model.architecture, engine_args, grounds.release.number)
+    runs_first = is_first_on_rocm(model.architecture, engine_args, grounds.release.number, model.draft_facts)
     if runs_first and is_amd(gpu) and engine_args.second_runner is None:
         engine_args = replace(engine_args, second_runner=False)
     if hybrid_manager_is_off is None and not engine_args.may_turn_hybrid_manager_off:

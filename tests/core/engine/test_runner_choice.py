@@ -193,6 +193,36 @@ def test_some_architectures_have_the_first_runner_on_amds_gpus(
         ]
 
 
+DFLASH = DraftFacts("DFlashDraftModel", "qwen3", 9, False, False, is_head=True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "draft", "since"),
+    [
+        ({"prefill_context_parallel_size": 2}, None, "0.27.0"),
+        ({"speculative_config": {"method": "dspark"}}, None, "0.25.0"),
+        ({"speculative_config": {"method": "dflash"}}, DFLASH, "0.29.0"),
+        ({"speculative_config": {"method": "dflash"}}, replace(DFLASH, mixes_windows=True), "0.26.0"),
+        (
+            {"speculative_config": {"method": "dflash"}},
+            replace(DFLASH, architecture="DFlash2DraftModel"),
+            "0.28.0",
+        ),
+        ({"speculative_config": {"method": "eagle3"}}, replace(DFLASH, mixes_windows=True), "0.29.0"),
+    ],
+)
+def test_what_only_the_second_implements_has_it(
+    flags: dict[str, Any], draft: DraftFacts | None, since: str
+) -> None:
+    """Also for experts and hybrids, which the first served until 0.29."""
+    for model in (MOE, HYBRID):
+        drafted = replace(model, draft_facts=draft)
+        versions = [f"0.{minor}.0" for minor in range(24, 34)]
+        assert [each for each in versions if is_second(drafted, each, **flags)] == [
+            each for each in versions if each >= since
+        ]
+
+
 def test_a_drafter_without_a_method_is_a_draft_model() -> None:
     """Unless its files are a head's; every name of prediction layers means the same."""
     whole, head = (

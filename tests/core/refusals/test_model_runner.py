@@ -10,6 +10,7 @@ from example_models import ADA, llama
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.config import resolve_engine
+from vllm_costmeter.core.model.draft_facts import DraftFacts
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.refusals.model_runner import model_runner_fault
 from vllm_costmeter.core.refusals.registry import refusal
@@ -105,3 +106,19 @@ def test_a_pipeline_served_by_the_first_runner_is_not_scheduled_asynchronously()
         "this start"
     )
     assert model_runner_fault(start("0.30.0", **flags)) is None
+
+
+def test_drafters_that_only_the_second_runner_has_are_refused_with_the_first() -> None:
+    """DFlash drafters that mix windows and full attention, and those with candidate heads, each since its release."""
+    mixed = DraftFacts("DFlashDraftModel", "qwen3", 9, False, False, is_head=True, mixes_windows=True)
+    candidate = replace(mixed, architecture="LiLiCorrDraftModel", mixes_windows=False)
+    asked = {"speculative_config": {"method": "dflash", "num_speculative_tokens": 4}, "second_runner": False}
+    for draft, since, lacking in (
+        (mixed, "0.29.0", "a DFlash drafter that mixes windows and full attention"),
+        (candidate, "0.31.0", "LiLiCorrDraftModel"),
+        (replace(mixed, mixes_windows=False), "0.34.0", ""),
+    ):
+        for release in ("0.28.0", "0.29.0", "0.30.0", "0.31.0", "0.33.0"):
+            found = model_runner_fault(start(release, replace(llama(), draft_facts=draft), **asked))
+            assert (found is not None) == (release >= since)
+            assert found is None or f"does not support {lacking}:" in found.message

@@ -213,3 +213,22 @@ def test_n_grams_need_no_checkpoint(asked: dict[str, Any]) -> None:
     engine_args = EngineArgs(speculative_config={**asked, "num_speculative_tokens": 3})
     model = with_drafter(llama(), engine_args)
     assert (model.drafter, model.draft_fault(engine_args)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "is_mixed"),
+    [
+        (["sliding_attention", "full_attention", "full_attention"], True),
+        (["sliding_attention"] * 3, False),
+        (["full_attention"] * 3, False),
+    ],
+)
+def test_a_drafter_of_windows_and_full_attention_is_told_apart(kinds: list[str], is_mixed: bool) -> None:
+    """Which decides the model runner; by `layer_types`, as in vLLM."""
+    (line,) = (each for each in LINES if each["name"] == "dflash-windows")
+    own = {**line["config"]["dflash_config"], "use_swa": False}
+    mixed = {**line, "config": {**line["config"], "layer_types": kinds, "dflash_config": own}}
+    asked = {"method": "dflash", "model": "head", "num_speculative_tokens": 4}
+    facts = drafted(mixed, EngineArgs(speculative_config=asked)).draft_facts
+    assert facts is not None
+    assert facts.mixes_windows == is_mixed

@@ -74,6 +74,14 @@ _WITHOUT_V2: tuple[tuple[Version, frozenset[str]], ...] = (
     ((0, 33, 0), frozenset({"suffix", "custom_class"})),
 )
 """Those that it does not support from 0.30 on, by the first release of the list."""
+_SPLITS_PROMPTS: Version = (0, 27, 0)
+_MIXES_WINDOWS: Version = (0, 26, 0)
+_SECOND_DRAFTERS: dict[str, Version] = {
+    "DFlash2DraftModel": (0, 28, 0),
+    "LiLiCorrDraftModel": (0, 31, 0),
+    "DFlash2BeamDraftModel": (0, 33, 0),
+}
+"""DFlash drafters whose candidate heads the first runner lacks (`_is_dflash_candidate_draft`)."""
 _DRAFTS_IN_PARALLEL = frozenset({"dflash", "dspark"})
 _VOCABULARY_IS_ASKED: Version = (0, 32, 0)
 _ALL_STATES_UNSUPPORTED: tuple[Version, Version] = ((0, 30, 0), (0, 32, 0))
@@ -86,9 +94,8 @@ def runner_of(rules: EngineRules, model: Model, engine_args: EngineArgs, release
         return rules.v1
     if engine_args.second_runner is not None:
         return rules.v2 if engine_args.second_runner else rules.v1
-    method = drafting_method(engine_args.speculative_config or {})
-    if method == "dspark" and release >= _FIRST_LISTED["dspark"]:
-        return rules.v2  # no other runner implements it
+    if release < _FIRST_IS_ASKED and only_in_second(engine_args, release, model.draft_facts) is not None:
+        return rules.v2
     is_listed = LISTED_ARCHITECTURES.get(model.architecture, _NEVER) <= release
     is_dense = not (model.is_moe or model.is_hybrid or model.is_pooling)
     if release < _DENSE_TOO:
@@ -103,26 +110,46 @@ def runner_of(rules: EngineRules, model: Model, engine_args: EngineArgs, release
     return rules.v2 if lacking is None else rules.v1
 
 
-def is_first_on_rocm(architecture: str, engine_args: EngineArgs, release: Version) -> bool:
+def is_first_on_rocm(
+    architecture: str, engine_args: EngineArgs, release: Version, draft: DraftFacts | None = None
+) -> bool:
     """Whether a server on AMD's GPUs has the first runner, unless VLLM_USE_V2_MODEL_RUNNER says otherwise."""
     lists = [names for since, names in _ROCM_EXCLUDED if since <= release]
-    yields = release >= _ROCM_YIELDS and lacking_in_first(architecture, engine_args, release) is not None
+    yields = (
+        release >= _ROCM_YIELDS and lacking_in_first(architecture, engine_args, release, draft) is not None
+    )
     return bool(lists) and architecture in lists[-1] and not yields
 
 
-def lacking_in_first(architecture: str, engine_args: EngineArgs, release: Version) -> str | None:
+def lacking_in_first(
+    architecture: str, engine_args: EngineArgs, release: Version, draft: DraftFacts | None = None
+) -> str | None:
     """What the first runner refuses to serve from 0.29 on (`_get_v1_model_runner_unsupported_features`); None: nothing
     that is known here."""
     if release < _FIRST_IS_ASKED:
         return None
     is_pipelined = engine_args.layout.pipeline_parallel_size > 1
-    if engine_args.prefill_context_parallel_size > 1:
-        return "--prefill-context-parallel-size"
     if is_pipelined and engine_args.async_scheduling and release >= _PIPELINES_ONE_BATCH:
         return "--async-scheduling with --pipeline-parallel-size"
-    if drafting_method(engine_args.speculative_config or {}) == "dspark":
+    if architecture in _STEP5_NAMES and release >= _STEP5:
+        return architecture
+    return only_in_second(engine_args, release, draft)
+
+
+def only_in_second(engine_args: EngineArgs, release: Version, draft: DraftFacts | None) -> str | None:
+    """What of these flags only the second runner implements, so that it serves them whatever the model
+    (`use_v2_model_runner`, 0.25 to 0.28), and the first refuses them later; None: nothing."""
+    if engine_args.prefill_context_parallel_size > 1 and release >= _SPLITS_PROMPTS:
+        return "--prefill-context-parallel-size"
+    method = drafting_method(engine_args.speculative_config or {}, draft)
+    if method == "dspark" and release >= _FIRST_LISTED["dspark"]:
         return "the speculative method dspark"
-    return architecture if architecture in _STEP5_NAMES and release >= _STEP5 else None
+    if draft is None or method not in ("dflash", None):
+        return None
+    if method == "dflash" and draft.mixes_windows and release >= _MIXES_WINDOWS:
+        return "a DFlash drafter that mixes windows and full attention"
+    since = _SECOND_DRAFTERS.get(draft.architecture)
+    return draft.architecture if since is not None and since <= release else None
 
 
 def is_second_by_default(engine_args: EngineArgs, release: Version) -> bool:

@@ -28,6 +28,8 @@ class DraftFacts:
     """Its own; None for a head."""
     predicts: bool = False
     """Whether it has prediction layers of its own: vLLM then drafts with them, whatever was asked for."""
+    mixes_windows: bool = False
+    """Whether some of its layers have a sliding window and others none."""
 
 
 def drafting_method(asked: Mapping[str, Any], draft: DraftFacts | None = None) -> object:

@@ -22,7 +22,7 @@ def model_runner_fault(start: Start) -> Refusal | None:
             "VLLM_USE_V2_MODEL_RUNNER=1 asks for vLLM's second model runner, which does not support "
             f"{lacking}: leave the variable out",
         )
-    lacking = lacking_in_first(start.model.architecture, asked, release)
+    lacking = lacking_in_first(start.model.architecture, asked, release, start.model.draft_facts)
     if lacking is None:
         return None
     changes = ({"async_scheduling": False},) if lacking.startswith("--async-scheduling") else ()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.model.attention import SlidingWindow
 from vllm_costmeter.core.model.draft_facts import DraftFacts, drafting_method
 from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.model.model import Model
@@ -102,4 +103,8 @@ def _facts(draft: Model) -> DraftFacts:
         is_head=is_head,
         max_model_len=None if is_head else draft.max_model_len,
         predicts=predicts_since(draft) is not None,
+        mixes_windows=len(
+            {isinstance(each, SlidingWindow) for layer in draft.attention.layers for each in layer}
+        )
+        > 1,
     )
