@@ -10,11 +10,12 @@ from pathlib import Path
 
 import client
 import pytest
+from clock import usd_per_hour
 from fault_plugin import STARVED, install_faults
 from harness import METERED, USD_PER_HOUR, Serve
 from moments import added, seen
 from patience import holds_within
-from under_load import answers, must_be_exact, under_load
+from under_load import Load, answers, must_be_exact, under_load
 
 from scripts.bench.processes import members
 from scripts.servers.scrape import scrape
@@ -95,23 +96,27 @@ def test_frozen_processes(  # noqa: PLR0917 (fixtures)
     """As a suspended machine, for longer than the shortest window and than processes wait for each other: the time is
     charged once and every token counts."""
     with serve(*METERED, *flags, "--no-enable-prefix-caching") as server:
-        healthy, before = answers(server.url), seen(server)
-        with under_load(server.url) as load:
-            time.sleep(4)
-            stopped = named(server, title)
-            for process in stopped:
-                os.kill(process, signal.SIGSTOP)
-            time.sleep(seconds)
-            for process in stopped:
-                os.kill(process, signal.SIGCONT)
-            time.sleep(4)
+        healthy, loads = answers(server.url), list[Load]()
+
+        def frozen() -> None:
+            with under_load(server.url) as load:
+                loads.append(load)
+                time.sleep(4)
+                stopped = named(server, title)
+                for process in stopped:
+                    os.kill(process, signal.SIGSTOP)
+                time.sleep(seconds)
+                for process in stopped:
+                    os.kill(process, signal.SIGCONT)
+                time.sleep(4)
+
+        rate = usd_per_hour(server.url, frozen, at_least_seconds=0)
+        (load,) = loads
         assert load.broken == []
         must_be_exact(server, load)
         assert answers(server.url) == healthy
-        after = seen(server)
-        rate = added(before, after, "costmeter_cost_usd_total") * 3600 / (after.seconds - before.seconds)
         assert rate == pytest.approx(USD_PER_HOUR, rel=0.02)
-        assert after.page.total("costmeter_errors_total") == 0
+        assert scrape(server.url).total("costmeter_errors_total") == 0
     found(fault, "nothing", requests=load.answered + load.aborted, usd_error=rate / USD_PER_HOUR - 1)
 
 

@@ -131,7 +131,7 @@ def test_the_api_server_gets_no_more_memory(serve: Serve, tmp_path: Path, found:
         "nothing",
         requests={name: done for name, (done, _) in figures.items()},
         requests_without_an_answer={name: broken for name, (_, broken) in figures.items()},
-        blocks_of_8_mib_refused=refused,
+        allocations_refused=refused,
         survives=survived,
     )
 
