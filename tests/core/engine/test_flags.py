@@ -15,7 +15,7 @@ from vllm_costmeter.core.engine.config import resolve_engine
 from vllm_costmeter.core.engine.flags import SPECULATIVE_PARTS, WANTED, EngineFlag
 from vllm_costmeter.core.engine.typed_flags import EngineFlags
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.release import NEWEST
+from vllm_costmeter.core.release import NEWEST, release_of
 
 OTHER: dict[str, Any] = {
     "whole": 8,
@@ -63,6 +63,21 @@ def test_two_servers_share_a_record_unless_a_flag_changes_memory_beside_the_cach
     assert (recorded[0] == recorded[1]) == (
         each.affects <= {"length", "budget", "kv_blocks", "kv_windows", "start"}
     )
+
+
+def test_a_record_tells_apart_what_changes_the_runner_and_no_default_of_a_newer_flag() -> None:
+    """A server has vLLM's defaults as values, and older records lack the flag."""
+
+    def recorded(**flags: Any) -> str:
+        plan = EngineArgs(**flags)
+        return flags_of(llama(), resolve_engine(llama(), ADA, plan, release_of("0.22.0")), plan)
+
+    assert "performance_mode" not in recorded()
+    assert "interactivity" in recorded(performance_mode="interactivity")
+    assert recorded(first_runner_flags=("reasoning_parser",)) != recorded()
+    assert (
+        recorded(first_runner_flags=("enable_elastic_ep",)) == recorded()
+    )  # the second of 0.22 does not ask
 
 
 def test_values_are_held_as_vllm_means_them() -> None:

@@ -208,6 +208,7 @@ DFLASH = DraftFacts("DFlashDraftModel", "qwen3", 9, False, False, is_head=True)
             replace(DFLASH, architecture="DFlash2DraftModel"),
             "0.28.0",
         ),
+        ({"speculative_config": {"model": "a drafter"}}, replace(DFLASH, mixes_windows=True), "0.26.0"),
         ({"speculative_config": {"method": "eagle3"}}, replace(DFLASH, mixes_windows=True), "0.29.0"),
     ],
 )

@@ -122,3 +122,17 @@ def test_drafters_that_only_the_second_runner_has_are_refused_with_the_first() -
             found = model_runner_fault(start(release, replace(llama(), draft_facts=draft), **asked))
             assert (found is not None) == (release >= since)
             assert found is None or f"does not support {lacking}:" in found.message
+
+
+def test_what_only_the_second_runner_implements_does_not_go_with_what_it_lacks() -> None:
+    """vLLM forces that runner up to 0.28, and checks it; later the first is chosen, and refuses."""
+    flags = {
+        "speculative_config": {"method": "dspark", "num_speculative_tokens": 4},
+        "first_runner_flags": ("kv_sharing_fast_prefill",),
+    }
+    assert message("0.28.0", **flags) == (
+        "only vLLM's second model runner implements the speculative method dspark, and it does not support "
+        "--kv-sharing-fast-prefill"
+    )
+    assert "does not go with vLLM's first model runner" in str(message("0.29.0", **flags))
+    assert message("0.30.0", **flags) is None

@@ -16,6 +16,7 @@ from vllm_costmeter.core.dataclass import asdict, dataclass
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig
 from vllm_costmeter.core.engine.flags import PREFILL_BACKENDS
+from vllm_costmeter.core.engine.runner_flags import first_runner_flag
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import gib
 from vllm_costmeter.core.model.model import Model
@@ -29,8 +30,8 @@ AGREEING_BOOTS = 2
 _RESOLVED = ("quantization", "dtype")
 """Flags for which the resolved value counts: if not given, vLLM uses the model's."""
 
-_NEWER = (*PREFILL_BACKENDS, "performance_mode")
-"""Flags that older records lack."""
+_NEWER = {**dict.fromkeys(PREFILL_BACKENDS), "performance_mode": "balanced"}
+"""Defaults of flags that older records lack: with these they are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,16 @@ def flags_of(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> str
     own = {
         name: value
         for name, value in given.items()
-        if name not in _RESOLVED and (value is not None or name not in _NEWER)
+        if name not in _RESOLVED and not (name in _NEWER and value == _NEWER[name])
     }
     own["disable_hybrid_kv_cache_manager"] = bool(engine_args.disable_hybrid_kv_cache_manager)
     if engine_args.cuda_graphs_in_budget is not None:
         own["cuda_graphs_in_budget"] = engine_args.cuda_graphs_in_budget
     if engine_args.second_runner is not None:
         own["second_runner"] = engine_args.second_runner
+    first_runner = first_runner_flag(engine_args.first_runner_flags, engine.release.number)
+    if first_runner is not None:
+        own["first_runner_flag"] = first_runner
     resolved = {
         **asdict(engine.layout),
         "max_num_seqs": engine.max_num_seqs,

@@ -94,7 +94,7 @@ class EngineArgs:
     max_num_batched_tokens: int | None = flag(
         None, "whole", "batch", help="maximum number of tokens per step"
     )
-    performance_mode: str | None = flag(None, "text", "batch", "graphs", help="throughput doubles the batch")
+    performance_mode: str = flag("balanced", "text", "batch", "graphs", help="throughput doubles the batch")
     all2all_backend: str = flag("allgather_reducescatter", "text", "batch", help="how experts swap tokens")
     block_size: int | None = flag(None, "whole", "kv_blocks", help="tokens per KV cache block")
     dtype: str = flag("auto", "text", "weights", "kv_layout", help="auto, bfloat16, float16 or float32")

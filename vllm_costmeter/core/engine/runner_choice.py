@@ -144,9 +144,11 @@ def only_in_second(engine_args: EngineArgs, release: Version, draft: DraftFacts 
     method = drafting_method(engine_args.speculative_config or {}, draft)
     if method == "dspark" and release >= _FIRST_LISTED["dspark"]:
         return "the speculative method dspark"
-    if draft is None or method not in ("dflash", None):
+    if draft is None or not (
+        method == "dflash" or (method is None and draft.architecture.startswith("DFlash"))
+    ):
         return None
-    if method == "dflash" and draft.mixes_windows and release >= _MIXES_WINDOWS:
+    if draft.mixes_windows and release >= _MIXES_WINDOWS:
         return "a DFlash drafter that mixes windows and full attention"
     since = _SECOND_DRAFTERS.get(draft.architecture)
     return draft.architecture if since is not None and since <= release else None

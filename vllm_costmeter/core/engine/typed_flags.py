@@ -19,7 +19,7 @@ class EngineFlags(TypedDict, total=False):
     kv_cache_memory_bytes: int | None
     max_num_seqs: int | None
     max_num_batched_tokens: int | None
-    performance_mode: str | None
+    performance_mode: str
     all2all_backend: str
     block_size: int | None
     dtype: str

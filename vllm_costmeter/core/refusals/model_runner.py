@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.engine.release_rules import engine_rules
-from vllm_costmeter.core.engine.runner_choice import lacking_in_first, lacking_in_second, runner_of
+from vllm_costmeter.core.engine.runner_choice import (
+    lacking_in_first,
+    lacking_in_second,
+    only_in_second,
+    runner_of,
+)
 from vllm_costmeter.core.refusals.start import Refusal, Start
 
 
@@ -15,8 +20,14 @@ def model_runner_fault(start: Start) -> Refusal | None:
         return None
     if runner_of(rules, start.model, asked, release) is rules.v2:
         lacking = lacking_in_second(asked, release, start.model.draft_facts)
-        if lacking is None or not asked.second_runner:
+        if lacking is None:
             return None
+        if not asked.second_runner:
+            only = only_in_second(asked, release, start.model.draft_facts)
+            return Refusal(
+                "flags",
+                f"only vLLM's second model runner implements {only}, and it does not support {lacking}",
+            )
         return Refusal(
             "flags",
             "VLLM_USE_V2_MODEL_RUNNER=1 asks for vLLM's second model runner, which does not support "
