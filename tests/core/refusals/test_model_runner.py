@@ -132,7 +132,7 @@ def test_what_only_the_second_runner_implements_does_not_go_with_what_it_lacks()
     }
     assert message("0.28.0", **flags) == (
         "only vLLM's second model runner implements the speculative method dspark, and it does not support "
-        "--kv-sharing-fast-prefill"
+        "--kv-sharing-fast-prefill: leave one of the two out"
     )
     assert "does not go with vLLM's first model runner" in str(message("0.29.0", **flags))
     assert message("0.30.0", **flags) is None

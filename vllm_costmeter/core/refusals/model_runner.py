@@ -26,7 +26,8 @@ def model_runner_fault(start: Start) -> Refusal | None:
             only = only_in_second(asked, release, start.model.draft_facts)
             return Refusal(
                 "flags",
-                f"only vLLM's second model runner implements {only}, and it does not support {lacking}",
+                f"only vLLM's second model runner implements {only}, and it does not support {lacking}: leave "
+                "one of the two out",
             )
         return Refusal(
             "flags",
