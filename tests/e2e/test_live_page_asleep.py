@@ -25,8 +25,10 @@ const [now, date] = [performance.now.bind(performance), Date.now.bind(Date)];
 performance.now = () => now() + slept.steady * 1000;
 Date.now = () => date() + slept.wall * 1000;
 window.states = [];
-new MutationObserver(() => states.push(document.getElementById('state')?.textContent))
-  .observe(document, { subtree: true, childList: true });
+new MutationObserver(() => {
+  const state = document.getElementById('state'); // not there before the document has been read that far
+  if (state) { states.push(state.textContent); }
+}).observe(document, { subtree: true, childList: true });
 """
 """Those of the browser, which may or may not go on while the computer sleeps, and every state that was shown."""
 FREEZE = {"tell": "Page.setWebLifecycleState", "given": {"state": "frozen"}}
