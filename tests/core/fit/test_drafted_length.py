@@ -33,8 +33,17 @@ def test_a_shorter_context_may_be_stated_for_the_draft() -> None:
     assert (model.max_model_len, len(notes)) == (8192, 1)
 
 
+def test_a_head_whose_positions_are_fixed_limits_too() -> None:
+    """By its own length; the note calls it a head."""
+    head = replace(DRAFT, architecture="LlamaForCausalLMEagle3", is_head=True, max_model_len=8192)
+    asked = EngineArgs(speculative_config={"method": "eagle3", "model": "a", "num_speculative_tokens": 3})
+    model, _, (note,) = drafted_length(replace(llama(), draft_facts=head), asked, release_of("0.33.0"))
+    assert model.default_max_model_len == 8192
+    assert note.startswith("vLLM 0.33.0 serves at most the head's 8,192 tokens of context, not ")
+
+
 def test_nothing_else_is_limited() -> None:
-    """An older release, the first runner, a shorter context, a head, prediction layers, no drafter."""
+    """An older release, the first runner, a shorter context, other heads, prediction layers, no drafter."""
     new, asked = release_of("0.33.0"), replace(ASKED, max_model_len=131_072)
     head = replace(llama(), draft_facts=replace(DRAFT, is_head=True, max_model_len=None))
     for model, flags, release in (

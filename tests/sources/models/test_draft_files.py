@@ -89,6 +89,31 @@ def test_a_head_is_served_by_the_name_vllm_gives_it(
     assert found["architectures"][0] == served
 
 
+@pytest.mark.parametrize(
+    ("config", "limit"),
+    [
+        ({}, None),
+        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, None),
+        ({"rope_scaling": {"type": "linear", "factor": 2.0}}, None),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 8.0}}, 8192),
+        ({"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, 16_384),
+        ({"rope_scaling": {"type": "su", "factor": 4.0}, "original_max_position_embeddings": 2048}, 2048),
+    ],
+)
+def test_a_head_limits_the_context_if_its_positions_cannot_be_raised(
+    tmp_path: Path, config: dict[str, Any], limit: int | None
+) -> None:
+    """By the kind of its rotary positions (`_rope_only_sizes_cache` of vLLM 0.33)."""
+    head = {**DFLASH, "max_position_embeddings": 8192, **config}
+    (tmp_path / "config.json").write_text(json.dumps(head))
+    asked = {"method": "dflash", "model": str(tmp_path), "num_speculative_tokens": 7}
+    facts = with_drafter(
+        model_from_config(TINY_LLAMA, "target"), EngineArgs(speculative_config=asked)
+    ).draft_facts
+    assert facts is not None
+    assert facts.max_model_len == limit
+
+
 def test_a_whole_model_is_no_head() -> None:
     """It is opened like any model."""
     assert head_config({"architectures": ["Qwen3ForCausalLM"]}, "org/Qwen3-0.6B", None) is None

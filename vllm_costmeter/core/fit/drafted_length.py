@@ -17,12 +17,14 @@ def drafted_length(
 ) -> tuple[Model, EngineArgs, tuple[str, ...]]:
     """Model and flags as 0.33 serves them, and a note where that is less than asked or than the model's own length: its
     second runner lowers --max-model-len to the draft model's (`_limit_max_model_len_to_draft`), or to `max_model_len`
-    of --speculative-config. Heads and prediction layers are taken to share the model's positions and to limit nothing;
-    a head with YaRN does.
+    of --speculative-config. So it does for a head whose rotary positions cannot be raised to the model's (YaRN);
+    other heads, and prediction layers, limit nothing.
     """
     config, draft = engine_args.speculative_config or {}, model.draft_facts
     is_limiting = release.minor >= _LIMITS_LENGTH and is_second_by_default(engine_args, release.number)
-    if not is_limiting or draft is None or drafting_method(config, draft) != "draft_model":
+    if not is_limiting or draft is None or draft.max_model_len is None:
+        return model, engine_args, ()
+    if not draft.is_head and drafting_method(config, draft) != "draft_model":
         return model, engine_args, ()
     stated = config.get("max_model_len")
     limits = [length for length in (draft.max_model_len, stated) if isinstance(length, int) and length > 0]
@@ -37,5 +39,6 @@ def drafted_length(
         max_model_len=min(model.max_model_len, longest),
         default_max_model_len=min(model.default_max_model_len, longest),
     )
-    note = f"vLLM {release} serves at most the draft model's {longest:,} tokens of context, not {served:,}"
+    drafter = "head" if draft.is_head else "draft model"
+    note = f"vLLM {release} serves at most the {drafter}'s {longest:,} tokens of context, not {served:,}"
     return limited, replace(engine_args, max_model_len=longest) if is_given else engine_args, (note,)

@@ -25,7 +25,7 @@ class DraftFacts:
     is_head: bool = False
     """Whether it is no whole model: a head, or an assistant."""
     max_model_len: int | None = None
-    """Its own; None for a head."""
+    """Its own; None for a head that takes the model's positions."""
     predicts: bool = False
     """Whether it has prediction layers of its own: vLLM then drafts with them, whatever was asked for."""
     mixes_windows: bool = False

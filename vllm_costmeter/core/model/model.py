@@ -94,6 +94,8 @@ class Model:
     """Whether vLLM supports pipeline parallelism for it (`SupportsPP`)."""
     lengths_before_0_30: tuple[int, int] | None = None
     """The same two lengths in releases before 0.30, which scale YaRN's original length; None: the same."""
+    is_length_fixed: bool = False
+    """Whether a head of this config.json cannot take a longer model's positions (YaRN, dynamic, LongRoPE)."""
     first_release: Version | None = None
     """The first vLLM release that serves it; None: all known releases do."""
     last_release: Version | None = None

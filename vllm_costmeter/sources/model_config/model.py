@@ -90,8 +90,7 @@ def model_from_config(
     if weights.parameters > MOST_PARAMETERS:
         raise BadInputError(f"{name}: describes more than {MOST_PARAMETERS} parameters, which no model has")
     prediction = _drafter(source, family, weights)
-    longest, default = model_lengths(root, text)
-    older = model_lengths(root, text, scales_yarn=True)
+    lengths = model_lengths(text)
     sizes = _sizes(source, family)
     dtype = served_dtype(root, text, is_pooling=family.is_pooling)
     attention = ModelAttention(
@@ -109,9 +108,10 @@ def model_from_config(
         dtype=dtype,
         quantization=None if quantization.method == UNQUANTISED.method else quantization.method,
         quantization_facts=facts_of(root, text, hf_quant_config),
-        max_model_len=longest,
-        default_max_model_len=default,
-        lengths_before_0_30=None if older == (longest, default) else older,
+        max_model_len=lengths.longest,
+        default_max_model_len=lengths.default,
+        lengths_before_0_30=lengths.before_0_30,
+        is_length_fixed=lengths.is_fixed,
         sizes=sizes,
         attention=attention,
         weights=weights,

@@ -101,7 +101,7 @@ def _facts(draft: Model) -> DraftFacts:
         is_pipelined=draft.is_pipelined,
         first_release=served_releases(draft.architecture)[0] if is_head else None,
         is_head=is_head,
-        max_model_len=None if is_head else draft.max_model_len,
+        max_model_len=None if is_head and not draft.is_length_fixed else draft.default_max_model_len,
         predicts=predicts_since(draft) is not None,
         mixes_windows=len(
             {isinstance(each, SlidingWindow) for layer in draft.attention.layers for each in layer}
