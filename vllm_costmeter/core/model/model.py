@@ -100,6 +100,8 @@ class Model:
     """The first vLLM release that serves it; None: all known releases do."""
     last_release: Version | None = None
     """The last vLLM release that serves it; None: the newest still does."""
+    has_sinks: bool = False
+    """Whether heads of its layers have a learned logit that no key has (gpt-oss)."""
     is_tied: bool = False
     """Whether the output head shares the input embedding."""
     quantization_facts: QuantizationFacts | None = None

@@ -19,6 +19,9 @@ from vllm_costmeter.core.release import NEWEST, Release
 if TYPE_CHECKING:
     from vllm_costmeter.core.model.adapters import AdapterShare
 
+_SINKS = frozenset(
+    {"attn.sinks", *(f"self_attn.{name}" for name in ("attention_sink_bias", "sink", "sinks"))}
+)
 _TOWERS_OFFLOADED = (0, 29)
 _TOWERS_ON_FIRST = (0, 33)
 """First release whose second runner builds towers on the first pipeline rank alone (`_mark_tower_model`)."""
@@ -75,6 +78,11 @@ class Weights:
     """Shares already computed; one check needs the same layout many times."""
     _placed: Memo[Hashable, Weights] = field(default_factory=Memo, init=False, compare=False, repr=False)
     """These weights in the layouts of other releases and GPUs."""
+
+    @property
+    def has_sinks(self) -> bool:
+        kinds = {id(layer): layer for layer in self.layers}
+        return any(getattr(part, "name", "") in _SINKS for layer in kinds.values() for part in layer.parts)
 
     @property
     def parameters(self) -> int:

@@ -20,7 +20,6 @@ _MAJORS = {
     "FLASH_ATTN_MLA": (9,),
     "TOKENSPEED_MLA": (10,),
 }
-_WITH_SINKS = frozenset({"GptOssForCausalLM"})
 _FLASHINFER_SINKS = {12: (0, 28), 9: (0, 30)}
 """First release in which FlashInfer serves attention sinks, by major capability; 10.x in all, 8.x in none."""
 _MODELS_OF_BOTH_DIRECTIONS = frozenset({"gemma3", "gemma4", "moondream3", "paligemma"})
@@ -36,19 +35,19 @@ def attention_backend_fault(start: Start) -> Refusal | None:
 
     Backends for other devices, for one model only, or of plugins are left to vLLM.
     """
-    asked = (start.engine_args.attention_backend or "").upper()
-    kind = attention_kind(start)
-    if kind is None or asked not in _PER_HEAD | _LATENT | _SPARSE:
+    asked, kind = start.attention_backend, attention_kind(start)
+    if kind is None or asked is None or asked not in _PER_HEAD | _LATENT | _SPARSE:
         return None
-    faults = list(_faults(start, asked, kind))
-    if not faults:
+    fault = next(backend_faults(start, asked, kind), None)
+    if fault is None:
         return None
-    instead = "TRITON_MLA" if kind.is_latent else "TRITON_ATTN"
-    changes = () if kind.is_sparse or asked == instead else ({"attention_backend": instead},)
-    return Refusal("attention_backend", f"--attention-backend {asked}: {faults[0]}", changes)
+    others = ("TRITON_MLA",) if kind.is_latent else ("TRITON_ATTN", "FLASHINFER")
+    changes = () if kind.is_sparse else tuple({"attention_backend": each} for each in others if each != asked)
+    return Refusal("attention_backend", f"--attention-backend {asked}: {fault}", changes)
 
 
-def _faults(start: Start, asked: str, kind: AttentionKind) -> Iterator[str]:
+def backend_faults(start: Start, asked: str, kind: AttentionKind) -> Iterator[str]:
+    """Why the backend does not serve this start."""
     if kind.is_latent and asked in _PER_HEAD:
         yield "the model has latent attention (MLA), which this backend does not serve"
     elif not kind.is_latent and asked not in _PER_HEAD:
@@ -59,7 +58,7 @@ def _faults(start: Start, asked: str, kind: AttentionKind) -> Iterator[str]:
     if dtype == "float32" and asked not in _ANY_DTYPE:
         yield "it has no kernels for float32"
     yield from _gpu_faults(start, asked)
-    cache = start.engine_args.kv_cache_dtype
+    cache = start.kv_cache_dtype
     if asked == "FLEX_ATTENTION" and cache not in ("auto", "float16", "bfloat16"):
         yield f"it does not read a cache of {cache}"
     if cache.endswith("_per_token_head") and asked != "TRITON_ATTN":
@@ -91,13 +90,9 @@ def _gpu_faults(start: Start, asked: str) -> Iterator[str]:
     least = {"FLASH_ATTN": (8, 0), "FLASHINFER": flashinfer}.get(asked)
     if least is not None and capability < least:
         yield f"it needs compute capability {dotted(least)} or newer; {has}"
-    if (
-        asked == "FLASH_ATTN"
-        and capability[0] in (8, 12)
-        and start.engine_args.kv_cache_dtype.startswith("fp8")
-    ):
+    if asked == "FLASH_ATTN" and capability[0] in (8, 12) and start.kv_cache_dtype.startswith("fp8"):
         yield f"it reads an fp8 cache on compute capability 9.x and 10.x only; {has}"
-    if start.model.architecture in _WITH_SINKS and not _serves_sinks(asked, capability, start):
+    if start.model.has_sinks and not _serves_sinks(asked, capability, start):
         yield f"it does not serve attention sinks here; {has}"
 
 

@@ -58,6 +58,11 @@ def _rules(start: Start) -> Iterator[Rule]:
         from vllm_costmeter.core.refusals.one_backend import one_backend_fault
 
         yield one_backend_fault
+    if start.kv_cache_dtype != "auto" and capability is not None and capability < (8, 9):
+        from vllm_costmeter.core.refusals.fp8_cache import bfloat16_cache_fault, fp8_cache_fault
+
+        yield fp8_cache_fault
+        yield bfloat16_cache_fault
     if asked.kv_cache_dtype != "auto":
         from vllm_costmeter.core.refusals.kv_cache_dtype import kv_cache_dtype_fault
 

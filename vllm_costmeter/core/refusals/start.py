@@ -36,6 +36,18 @@ class Start:
         return self.gpu.compute_capability
 
     @property
+    def kv_cache_dtype(self) -> str:
+        """The one that is asked for, else the checkpoint's own, else "auto"."""
+        asked = self.engine_args.kv_cache_dtype
+        return (self.model.attention.kv_cache_dtype or asked) if asked == "auto" else asked
+
+    @property
+    def attention_backend(self) -> str | None:
+        """The name of the one that is asked for; None: vLLM chooses."""
+        asked = (self.engine_args.attention_backend or "auto").upper()
+        return None if asked == "AUTO" else asked
+
+    @property
     def is_chunked(self) -> bool:
         """Whether a long prompt is processed in several steps."""
         return is_chunked_prefill(self.model, self.engine_args)

@@ -89,7 +89,6 @@ def model_from_config(
     )
     if weights.parameters > MOST_PARAMETERS:
         raise BadInputError(f"{name}: describes more than {MOST_PARAMETERS} parameters, which no model has")
-    prediction = _drafter(source, family, weights)
     lengths = model_lengths(text)
     sizes = _sizes(source, family)
     dtype = served_dtype(root, text, is_pooling=family.is_pooling)
@@ -122,9 +121,10 @@ def model_from_config(
         is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),
         is_pipelined=family.is_pipelined and (family.is_cut is None or family.is_cut(source)),
         is_tied=weights.is_tied,
+        has_sinks=weights.has_sinks,
         model_type=model_type_of(root),
         unsplit_items=_unsplit_items(root, text),
-        prediction=prediction,
+        prediction=_drafter(source, family, weights),
         kept_values_per_token=0 if family.kept_values is None else family.kept_values(source),
     )
     if model.quantization not in ("awq", "gptq"):

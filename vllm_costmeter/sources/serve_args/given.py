@@ -201,9 +201,19 @@ def _graph_sizes(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cudagraph_mode(given: Mapping[str, Any]) -> str | None:
-    """As `--compilation-config` names it, else as `--optimization-level` 0 and 1 set it (0.17 to 0.33)."""
+    """As `--compilation-config` names it, else as `--optimization-level` 0 and 1 set it (0.17 to 0.33).
+    BadInputError for another level than those of `OptimizationLevel`, which vLLM refuses after parsing."""
+    level = given.get("optimization_level")
+    if level is not None:
+        from vllm_costmeter.sources.vllm_cli.spelling import LEVELS
+
+        if str(level) not in LEVELS:
+            meant = f": -cc{level} is the flag" if str(level).startswith(".") else ""
+            raise BadInputError(
+                f"--optimization-level {level!s:.40} is not one of {', '.join(LEVELS)}{meant}"
+            )
     config = given.get("compilation_config")
     mode = config.get("cudagraph_mode") if isinstance(config, dict) else None
     if isinstance(mode, str) and mode.upper() in GRAPH_MODES:
         return mode.upper()
-    return GRAPHS_OF_LEVEL.get(str(given.get("optimization_level")).removeprefix("O"))
+    return GRAPHS_OF_LEVEL.get(str(level))
