@@ -15,7 +15,7 @@ HOPPER, BLACKWELL, SM120 = (9, 0), (10, 0), (12, 0)
 def built(
     *caches: Cache,
     engine_args: EngineArgs | None = None,
-    gpu: tuple[int, int] = HOPPER,
+    gpu: tuple[int, int] | None = HOPPER,
     version: str = "0.32.0",
 ) -> list[KVLayer]:
     model = ModelAttention(layers=(caches,), num_attention_heads=64, dtype="bfloat16")

@@ -199,3 +199,10 @@ def test_0_17_forces_the_blocks_of_dense_latents(
     latent = MlaLatent(512, 64, qk_nope_head_dim=head)
     (layer,) = built(latent, gpu=gpu, version=version, engine_args=EngineArgs(block_size=asked))
     assert layer.block_tokens == block
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_blocks_of_latents_are_what_was_asked_for_where_the_backend_is_not_known(sparse: bool) -> None:
+    """AMD's AITER serves blocks of one token, which is a common setting there."""
+    layers = built(MlaLatent(512, 64, sparse=sparse), gpu=None, engine_args=EngineArgs(block_size=1))
+    assert {layer.block_tokens for layer in layers} == {1}

@@ -60,10 +60,14 @@ def resolved_kv_dtype(model: ModelAttention, engine_args: EngineArgs, rules: KVR
     return asked
 
 
-def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules, major: int) -> CacheFormat:
-    """How `engine_args` stores the caches of `model` on a GPU with this major compute capability.
+def cache_format(
+    model: ModelAttention, engine_args: EngineArgs, rules: KVRules, known_major: int | None
+) -> CacheFormat:
+    """How `engine_args` stores the caches of `model` on a GPU with this major compute capability; None, as of AMD's:
+    as on Hopper.
 
     Raises BadInputError for what vLLM refuses, NotUnderstoodError for what is not modelled."""
+    major = HOPPER if known_major is None else known_major
     dtype = model.dtype if engine_args.dtype == "auto" else engine_args.dtype
     kv_dtype = resolved_kv_dtype(model, engine_args, rules, major)
     layers = (*model.layers, *model.draft_layers, *model.tower_layers)
@@ -86,7 +90,9 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
     form = CacheFormat(
         dtype=dtype,
         kv_dtype=kv_dtype,
-        block_tokens=_block_tokens(kinds, engine_args, rules, kv_dtype, major),
+        block_tokens=_block_tokens(
+            kinds, engine_args, rules, kv_dtype, major, latent_step=1 if known_major is None else 16
+        ),
         tensor_parallel_size=engine_args.layout.tensor_parallel_size,
         aligns_rows=rules.aligns_packed_rows,
         pools_windows=rules.pools_windows,
@@ -119,9 +125,16 @@ def _delta_checkpoint_tokens(
 
 
 def _block_tokens(
-    kinds: Sequence[Cache], engine_args: EngineArgs, rules: KVRules, kv_dtype: str, major: int
+    kinds: Sequence[Cache],
+    engine_args: EngineArgs,
+    rules: KVRules,
+    kv_dtype: str,
+    major: int,
+    *,
+    latent_step: int,
 ) -> int:
-    """The block size before recurrent layers enlarge it: the flag's, or what the backends prefer."""
+    """The block size before recurrent layers enlarge it: the flag's, or what the backends prefer. `latent_step`: what
+    divides that of latents; AMD's AITER takes any (`AiterMLABackend`, 0.17 to 0.33)."""
     latents = [cache for cache in kinds if isinstance(cache, MlaLatent)]
     heads = [cache.head_size for cache in kinds if isinstance(cache, FullAttention | SlidingWindow)]
     if any(isinstance(cache, CompressedMla) for cache in kinds):
@@ -129,13 +142,13 @@ def _block_tokens(
     elif any(isinstance(cache, SourcedMla) for cache in kinds):
         preferred = step = SOURCED_BLOCK_TOKENS.get(major, 128)
     elif any(latent.sparse for latent in latents):
-        preferred = step = SPARSE_BLOCK_TOKENS
+        preferred, step = SPARSE_BLOCK_TOKENS, SPARSE_BLOCK_TOKENS if latent_step > 1 else 1
     elif any(isinstance(cache, SparseIndexer) and cache.pooled_tokens == 1 for cache in kinds):
         preferred = step = SPARSE_HEADS_BLOCK_TOKENS
-    elif latents and rules.forces_latent_blocks and major in (HOPPER, BLACKWELL):
+    elif latents and latent_step > 1 and rules.forces_latent_blocks and major in (HOPPER, BLACKWELL):
         return forced_latent_block_tokens(major, latents[0].qk_nope_head_dim, engine_args.block_size)
     elif latents:
-        preferred, step = dense_latent_block_tokens(major, kv_dtype, latents[0].qk_nope_head_dim), 16
+        preferred, step = dense_latent_block_tokens(major, kv_dtype, latents[0].qk_nope_head_dim), latent_step
     else:
         preferred = step = head_block_tokens(
             major, kv_dtype, max(heads, default=0), wide_fp8_blocks=rules.wide_head_fp8_blocks

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.kv_cache.backends import HOPPER
 from vllm_costmeter.core.kv_cache.building import CacheFormat, cache_layers, without_attention
 from vllm_costmeter.core.kv_cache.cache_format import cache_format
 from vllm_costmeter.core.kv_cache.layers import CountedLayers, KVLayer
@@ -26,7 +25,7 @@ def kv_layers(
     tokens. Raises BadInputError for what vLLM refuses, NotUnderstoodError for what is not modelled.
     """
     form = cache_format(
-        model, engine_args, rules, HOPPER if compute_capability is None else compute_capability[0]
+        model, engine_args, rules, None if compute_capability is None else compute_capability[0]
     )
     built: dict[tuple[Cache, CacheFormat], tuple[KVLayer, ...]] = {}
     ranks = []
