@@ -160,7 +160,7 @@ def test_a_budget_that_is_not_enforced_is_named_with_the_need() -> None:
         "weights and activations need 21.00 GiB of RTX 4090; vLLM may use 20.00 GiB, which it does not enforce "
         "for a model without KV cache"
     )
-    assert messages.reserved_message(over) == (
+    assert messages.reserved_message(over, EngineArgs()) == (
         "--kv-cache-memory-bytes leaves too little of the GPU's 24.00 GiB for everything else"
     )
 

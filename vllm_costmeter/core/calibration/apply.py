@@ -14,7 +14,7 @@ from typing import Literal
 from vllm_costmeter.core.calibration.server_start import ServerStart, ServerStartKey
 from vllm_costmeter.core.dataclass import asdict, dataclass
 from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.engine.config import EngineConfig
+from vllm_costmeter.core.engine.config import EngineConfig, has_stated_pool
 from vllm_costmeter.core.engine.flags import PREFILL_BACKENDS
 from vllm_costmeter.core.engine.runner_flags import first_runner_flag
 from vllm_costmeter.core.gpu.group import GpuGroup
@@ -70,11 +70,7 @@ def measured_of(
     engine_args: EngineArgs,
 ) -> Measured | None:
     """The measurements in `starts` (oldest first) for this deployment; None if no start has its key."""
-    if (
-        not starts
-        or engine_args.kv_cache_memory_bytes is not None
-        or engine_args.layout.pipeline_parallel_size > 1
-    ):
+    if not starts or has_stated_pool(engine_args) or engine_args.layout.pipeline_parallel_size > 1:
         return None
     key = boot_key(model, gpu, engine)
     boots = [boot for boot in starts if boot.key == key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vllm_costmeter.core.calibration.apply import boot_key, flags_of
 from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.config import has_stated_pool
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model
@@ -28,12 +29,7 @@ def boot_of(
     """
     predicted = fit(model, gpu, engine_args, release)
     several = engine_args.layout.pipeline_parallel_size > 1
-    if (
-        predicted.per_gpu is None
-        or predicted.kv_cache is None
-        or several
-        or engine_args.kv_cache_memory_bytes is not None
-    ):
+    if predicted.per_gpu is None or predicted.kv_cache is None or several or has_stated_pool(engine_args):
         return None
     use = predicted.per_gpu
     used = use.budget_bytes - pool_bytes

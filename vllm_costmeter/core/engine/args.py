@@ -91,9 +91,10 @@ class EngineArgs:
         None, "whole", "budget", help="KV cache size in bytes; overrides --gpu-memory-utilization"
     )
     max_num_seqs: int | None = flag(None, "whole", "batch", help="maximum number of concurrent sequences")
-    max_num_batched_tokens: int | None = flag(
-        None, "whole", "batch", help="maximum number of tokens per step"
+    num_gpu_blocks_override: int | None = flag(
+        None, "whole", "budget", help="blocks of KV cache, whatever memory allows"
     )
+    max_num_batched_tokens: int | None = flag(None, "whole", "batch", help="maximum tokens per step")
     performance_mode: str = flag("balanced", "text", "batch", "graphs", help="throughput doubles the batch")
     all2all_backend: str = flag("allgather_reducescatter", "text", "batch", help="how experts swap tokens")
     block_size: int | None = flag(None, "whole", "kv_blocks", help="tokens per KV cache block")
@@ -106,9 +107,7 @@ class EngineArgs:
     cudagraph_capture_sizes: tuple[int, ...] | None = flag(
         None, "wholes", "graphs", help="batch sizes to capture as CUDA graphs"
     )
-    max_cudagraph_capture_size: int | None = flag(
-        None, "whole", "graphs", help="largest batch size to capture"
-    )
+    max_cudagraph_capture_size: int | None = flag(None, "whole", "graphs", help="largest batch to capture")
     cudagraph_mode: str | None = None
     """`cudagraph_mode` from --compilation-config, -O0 or -O1; None: vLLM's default, with full graphs."""
     encodes_alone: bool = False

@@ -29,6 +29,11 @@ CUDA_SIZE_WITHOUT_NVML: Version = (0, 33, 0)
 CARVE_OUT_ONLY: Version = (0, 24, 0)
 
 
+FIRST_PLANNED_BLOCKS: Version = (0, 21, 0)
+"""The first release that takes --num-gpu-blocks-override for the memory of the pool (`get_kv_cache_configs`, 0.21 to
+0.33); before, it changes the blocks after the memory was checked."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
     """Every flag that affects memory, resolved; fields are named as in `vllm serve`."""
@@ -210,3 +215,8 @@ def _capture_size(engine_args: EngineArgs, seqs: int, batched: int, limit: int) 
         return min(engine_args.max_cudagraph_capture_size, batched)
     drafted = (engine_args.speculative_config or {}).get("num_speculative_tokens") or 0
     return min(2 * seqs * (1 + drafted), limit, batched)
+
+
+def has_stated_pool(engine_args: EngineArgs) -> bool:
+    """Whether flags state the size of the KV cache."""
+    return engine_args.kv_cache_memory_bytes is not None or engine_args.num_gpu_blocks_override is not None

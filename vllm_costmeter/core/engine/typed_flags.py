@@ -17,6 +17,7 @@ class EngineFlags(TypedDict, total=False):
     max_model_len: int | None
     gpu_memory_utilization: float | None
     kv_cache_memory_bytes: int | None
+    num_gpu_blocks_override: int | None
     max_num_seqs: int | None
     max_num_batched_tokens: int | None
     performance_mode: str

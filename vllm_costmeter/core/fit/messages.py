@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.core.engine.args import AUTO_MAX_MODEL_LEN
+from vllm_costmeter.core.engine.args import AUTO_MAX_MODEL_LEN, EngineArgs
 from vllm_costmeter.core.fit.result import Fit, Verdict
 from vllm_costmeter.core.fit.sizing import Sizing
 from vllm_costmeter.core.gpu.group import GpuGroup, GpuProcess
@@ -109,9 +109,11 @@ def unenforced_message(blank: Fit, memory: Memory) -> str:
     )
 
 
-def reserved_message(memory: Memory) -> str:
+def reserved_message(memory: Memory, engine_args: EngineArgs) -> str:
     total = memory.total_bytes / GIB
-    return f"--kv-cache-memory-bytes leaves too little of the GPU's {total:.2f} GiB for everything else"
+    has_blocks = engine_args.num_gpu_blocks_override is not None
+    flag = "--num-gpu-blocks-override" if has_blocks else "--kv-cache-memory-bytes"
+    return f"{flag} leaves too little of the GPU's {total:.2f} GiB for everything else"
 
 
 def first_start_message(blank: Fit, first: Sizing) -> str:

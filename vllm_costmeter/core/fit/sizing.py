@@ -189,7 +189,7 @@ class Deployment:
         placed = self.at(maximum).on_first_start
         if placed.memory.weights_alone_exceed:
             return 0
-        longest = _longest(placed, maximum)
+        longest = placed.cache.longest_that_fits(placed.memory.pools("low"), maximum)
         bend = min(self._bend(), maximum)
         if longest >= bend - 1:
             return longest
@@ -224,7 +224,12 @@ def deployment(
 ) -> Deployment:
     """`model` on `gpu` in vLLM `release`. Raises what `Model.weights_bytes` raises."""
     model = model.on_gpu(KernelTarget(gpu.compute_capability, release))
-    return Deployment(model, gpu, engine_args, release, starts, loaded_ranks(model, engine_args))
+    deployed = Deployment(model, gpu, engine_args, release, starts, loaded_ranks(model, engine_args))
+    if engine_args.num_gpu_blocks_override is None:
+        return deployed
+    from vllm_costmeter.core.fit.stated_blocks import with_stated_blocks
+
+    return with_stated_blocks(deployed)
 
 
 def with_most_seqs(result: Fit, starts: Sequence[ServerStart] = ()) -> Fit:
@@ -240,7 +245,3 @@ def with_most_seqs(result: Fit, starts: Sequence[ServerStart] = ()) -> Fit:
         )
     except (BadInputError, NotUnderstoodError):
         return result
-
-
-def _longest(placed: Sizing, maximum: int) -> int:
-    return placed.cache.longest_that_fits(placed.memory.pools("low"), maximum)

@@ -37,7 +37,7 @@ def verdict_of(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]
     if memory.weights_alone_exceed:
         return "refused", "weights", weights_message(blank, memory)
     if memory.exceeds_gpu("low"):
-        return "refused", "kv_cache_memory_bytes", reserved_message(memory)
+        return "refused", "kv_cache_memory_bytes", reserved_message(memory, blank.engine_args)
     if not placed.holds_one_sequence("high"):
         return "refused", "kv_cache", kv_message(blank, memory, cache, "refused")
     if (
@@ -50,7 +50,7 @@ def verdict_of(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]
     if is_usually_too_small and _says_nothing(placed):
         return "unknown", "not_understood", wide_message(blank, placed)
     if memory.exceeds_gpu("high"):
-        return "tight", "kv_cache_memory_bytes", reserved_message(memory)
+        return "tight", "kv_cache_memory_bytes", reserved_message(memory, blank.engine_args)
     if memory.budget_bytes > memory.free.low_bytes:
         return "tight", "free_memory", free_message(memory, blank.gpu)
     if not placed.holds_one_sequence("low"):

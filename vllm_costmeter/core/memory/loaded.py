@@ -6,6 +6,7 @@ import math
 
 from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.config import has_stated_pool
 from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB, ByteRange, exactly
@@ -95,7 +96,7 @@ def surely_too_heavy(model: Model, gpu: GpuGroup, engine_args: EngineArgs, relea
     """
     model = model.on_gpu(KernelTarget(gpu.compute_capability, release))
     limit = gpu.memory_bytes
-    if engine_args.kv_cache_memory_bytes is None:
+    if not has_stated_pool(engine_args):
         default = engine_rules(release).gpu_memory_utilization
         limit = math.ceil(gpu.memory_bytes * (engine_args.gpu_memory_utilization or default))
     offloaded = offloaded_bytes(engine_args)

@@ -57,21 +57,20 @@ _ONLINE = {  # what each name covers: `_ONLINE_SHORTHANDS` in vLLM 0.32's config
     "experts_int8": Online("experts_int8", PLAIN, _EXPERTS_ONLY),
     "bitsandbytes": Online("bitsandbytes", BitsAndBytes(), BitsAndBytes()),
 }
-_NEWEST = (1 << 16, 0)
 _ROUNDS_SHARES = (0, 25)  # maybe_roundup_sizes of Fp8PerBlockOnlineMoEMethod, in 0.25.1 and not in 0.24.0
 _DATA_CENTRE_BLACKWELL = 10
-_VERSIONS: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
-    # first and last vLLM that quantize a 16-bit checkpoint under this name (its source, 0.17 to 0.32)
-    "fp8": ((0, 17), _NEWEST),  # since 0.31 "deprecated", and taken for fp8_per_tensor (weight_utils.py)
-    "fp8_per_tensor": ((0, 20), _NEWEST),  # OnlineQuantScheme, config/quantization.py
-    "fp8_per_channel": ((0, 24), _NEWEST),
-    "fp8_per_block": ((0, 20), _NEWEST),
-    "mxfp8": ((0, 19), _NEWEST),
-    "mxfp4": ((0, 28), _NEWEST),
-    "int8_per_channel_weight_only": ((0, 20), _NEWEST),
-    "nvfp4_per_token": ((0, 26), _NEWEST),
-    "experts_int8": ((0, 17), _NEWEST),
-    "bitsandbytes": ((0, 17), (0, 27)),  # gone from QuantizationMethods in 0.28
+_FIRST: Mapping[str, tuple[int, int]] = {
+    # first vLLM that quantizes a 16-bit checkpoint under this name (its source, 0.17 to 0.32)
+    "fp8": (0, 17),  # since 0.31 "deprecated", and taken for fp8_per_tensor (weight_utils.py)
+    "fp8_per_tensor": (0, 20),  # OnlineQuantScheme, config/quantization.py
+    "fp8_per_channel": (0, 24),
+    "fp8_per_block": (0, 20),
+    "mxfp8": (0, 19),
+    "mxfp4": (0, 28),
+    "int8_per_channel_weight_only": (0, 20),
+    "nvfp4_per_token": (0, 26),
+    "experts_int8": (0, 17),
+    "bitsandbytes": (0, 17),  # from 0.28 on by a plugin: `method_fault`
 }
 
 
@@ -91,7 +90,7 @@ def online_quantization(name: str, release: Release) -> Quantization:
 
 def online_fp8(release: Release) -> str:
     """The `--quantization` name of FP8 weights with one scale per layer in this vLLM."""
-    return "fp8" if release.minor < _VERSIONS["fp8_per_tensor"][0] else "fp8_per_tensor"
+    return "fp8" if release.minor < _FIRST["fp8_per_tensor"] else "fp8_per_tensor"
 
 
 def check_online(
@@ -103,12 +102,10 @@ def check_online(
 ) -> None:
     """Raises BadInputError if this vLLM release, or vLLM on this GPU, refuses `--quantization name` for a 16-bit
     checkpoint although others accept it."""
-    known = _VERSIONS.get(name)
-    if known is not None and not known[0] <= release.minor <= known[1]:
-        first, last = map(dotted, known)
-        when = f"from {first}" if known[1] == _NEWEST else f"up to {last}"
+    first = _FIRST.get(name)
+    if first is not None and release.minor < first:
         raise BadInputError(
-            f"--quantization {name}: vLLM quantizes a 16-bit checkpoint under this name {when}, not in "
+            f"--quantization {name}: vLLM quantizes a 16-bit checkpoint under this name from {dotted(first)}, not in "
             f"{dotted(release.minor)}; use --quantization {online_fp8(release)}"
         )
     if compute_capability is None:

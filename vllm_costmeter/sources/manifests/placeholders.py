@@ -17,7 +17,6 @@ _DECIDING = {
     "revision",
     "config",
     "hf_overrides",
-    "num_gpu_blocks_override",
     *(flag.field for flag in MEMORY_FLAGS if flag.kind != "switch"),
 }
 """Arguments whose value affects the result."""

@@ -48,7 +48,7 @@ UNMODELLED = frozenset(
     mamba_ssu_algorithm max_lora_cls_labels max_num_scheduled_tokens mm_device_do_normalize
     mm_encoder_attn_backend mm_encoder_attn_dtype mm_encoder_fp8_scale_path mm_encoder_tp_mode
     mm_ipc_gpu_memory_gb mm_processor_device mm_processor_kwargs mm_tensor_ipc model_class_overrides
-    moe_backend monokernel num_gpu_blocks_override offload_backend offload_group_size offload_num_in_group
+    moe_backend monokernel offload_backend offload_group_size offload_num_in_group
     offload_params offload_prefetch_step optimization_level override_attention_dtype
     pooler_config prefill_context_parallel_size prefix_cache_retention_interval prefix_match_unit
     quantization_config replayssm_buffer_len return_sampling_mask runner skip_mm_profiling
@@ -180,6 +180,11 @@ def _notes(args: ServeArgs, given: Mapping[str, Any]) -> tuple[str, ...]:
     notes = [
         f"{name} is given more than once: vLLM takes the last, and none of the others' keys" for name in lost
     ]
+    if "num_gpu_blocks_override" in given:
+        from vllm_costmeter.core.engine.config import FIRST_PLANNED_BLOCKS
+
+        if args.flags.numbers < FIRST_PLANNED_BLOCKS:
+            notes.append("--num-gpu-blocks-override sets blocks and tokens after vLLM has checked the memory")
     if "config" in given:
         notes.append(f"vLLM does not read {given['config']}: it looks for --config and the file as two words")
     return tuple(notes)
