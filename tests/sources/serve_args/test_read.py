@@ -128,7 +128,7 @@ def test_flags_that_do_not_matter_are_accepted() -> None:
 
 def test_flags_whose_effect_is_not_followed_are_named() -> None:
     """Accepted, but never silently; a value that is vLLM's default changes nothing."""
-    given = flags("--convert=embed", "--enable-eplb", "-O3", "-ac.backend=FLASHINFER")
+    given = flags("--convert=embed", "--enable-eplb", "-O3", "-ac.flash_attn_version=2")
     names = ("--attention-config", "--convert", "--enable-eplb", "--optimization-level")
     assert given.unmodelled == names
     assert flags("--convert", "auto", "--no-enable-eplb").unmodelled == ()

@@ -134,7 +134,9 @@ def given_flags(args: ServeArgs) -> GivenFlags:
     changed = [
         name
         for name in given
-        if name in UNMODELLED and without_ours(given[name]) != args.flags.by_dest[name].default
+        if name in UNMODELLED
+        and without_ours(given[name]) != args.flags.by_dest[name].default
+        and not (name == "attention_config" and set(given[name]) == {"backend"})
     ]
     token = given.get("hf_token")
     return GivenFlags(
@@ -142,6 +144,7 @@ def given_flags(args: ServeArgs) -> GivenFlags:
             **prefill_backends_of(given.get("additional_config")),
             **{name: given[name] for name in _MEMORY if name in given},
             **_graph_sizes(given),
+            **_attention_backend(given),
         },
         unmodelled=tuple(sorted(f"--{name.replace('_', '-')}" for name in changed)),
         notes=_notes(args, given),
@@ -180,6 +183,11 @@ def _notes(args: ServeArgs, given: Mapping[str, Any]) -> tuple[str, ...]:
     notes = [
         f"{name} is given more than once: vLLM takes the last, and none of the others' keys" for name in lost
     ]
+    if given.get("lora_modules") and given.get("enable_lora"):
+        rank = given.get("max_lora_rank", 16)
+        notes.append(
+            f"the adapters of --lora-modules are not read: a rank above --max-lora-rank {rank} stops vLLM"
+        )
     if "num_gpu_blocks_override" in given:
         from vllm_costmeter.core.engine.config import FIRST_PLANNED_BLOCKS
 
@@ -188,6 +196,20 @@ def _notes(args: ServeArgs, given: Mapping[str, Any]) -> tuple[str, ...]:
     if "config" in given:
         notes.append(f"vLLM does not read {given['config']}: it looks for --config and the file as two words")
     return tuple(notes)
+
+
+def _attention_backend(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The one that `--attention-config` states; beside the flag for it vLLM stops (`create_engine_config`, 0.17 to
+    0.33)."""
+    config = given.get("attention_config")
+    stated = config.get("backend") if isinstance(config, dict) else None
+    if not isinstance(stated, str):
+        return {}
+    if "attention_backend" in given:
+        raise BadInputError(
+            "--attention-backend and backend of --attention-config exclude each other: leave one out"
+        )
+    return {"attention_backend": stated}
 
 
 def _graph_sizes(given: Mapping[str, Any]) -> dict[str, Any]:
