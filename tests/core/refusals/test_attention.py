@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vllm_costmeter.api import check
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.result import Fit
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.release import release_of
+from vllm_costmeter.sources.model_config import read_model
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 DENSE, LATENT = MODELS / "Qwen__Qwen3-1.7B", MODELS / "deepseek-ai__DeepSeek-V2-Lite-Chat"
@@ -144,6 +150,20 @@ def test_a_backend_must_serve_model_dtype_and_gpu(
 ) -> None:
     """As vLLM validates the one that was asked for; a name that is not known here is left to vLLM."""
     assert outcome(judged(model, gpu, **flags, attention_backend=backend)) == expected
+
+
+@pytest.mark.parametrize(
+    ("backend", "expected"),
+    [("FLASH_ATTN", FITS), ("TRITON_ATTN", FITS), ("FLASHINFER", BACKEND), ("FLEX_ATTENTION", BACKEND)],
+)
+def test_two_backends_attend_between_encoder_and_decoder(
+    backend: str, expected: tuple[str, str | None]
+) -> None:
+    """`supports_attn_type` of each, 0.17 to 0.33."""
+    model = replace(read_model(DENSE, "m"), is_encoder_decoder=True)
+    gpu = GpuGroup("H100 SXM", 80 << 30, compute_capability=(9, 0))
+    asked = EngineArgs(max_model_len=2048, attention_backend=backend)
+    assert outcome(fit(model, gpu, asked, release_of("0.33.0"))) == expected
 
 
 def test_a_backend_that_serves_it_is_suggested() -> None:

@@ -25,6 +25,7 @@ _FLASHINFER_SINKS = {12: (0, 28), 9: (0, 30)}
 _MODELS_OF_BOTH_DIRECTIONS = frozenset({"gemma3", "gemma4", "moondream3", "paligemma"})
 """model_type of models that read an image in both directions (`is_mm_prefix_lm`)."""
 _FLASH_ATTN_BOTH_DIRECTIONS, _TEXT_ONLY_IS_CAUSAL = (0, 24), (0, 27)
+_DECODERS_ONLY = frozenset({"FLASHINFER", "FLEX_ATTENTION"})  # supports_attn_type
 _ANY_DTYPE = frozenset({"FLEX_ATTENTION", "TRITON_ATTN"})
 _FLASHINFER_FROM_AMPERE, _FLASHINFER_WIDE_HEADS = (0, 24), (0, 22)
 _FLASHINFER_HEADS, _NARROWEST_TRITON_HEAD = frozenset({64, 128, 256}), 32
@@ -54,6 +55,8 @@ def backend_faults(start: Start, asked: str, kind: AttentionKind) -> Iterator[st
         yield "it serves latent attention (MLA) only, which the model does not have"
     elif kind.is_latent and kind.is_sparse != (asked in _SPARSE):
         yield f"the model's attention is {'sparse' if kind.is_sparse else 'dense'}, and the backend's is not"
+    if start.model.is_encoder_decoder and asked in _DECODERS_ONLY:
+        yield "it has no attention between encoder and decoder"
     dtype = DTYPES.get(start.engine.dtype, start.engine.dtype)
     if dtype == "float32" and asked not in _ANY_DTYPE:
         yield "it has no kernels for float32"
