@@ -26,19 +26,19 @@ def fp8_cache_fault(start: Start) -> Refusal | None:
     kind = attention_kind(start)
     if kind is None or kind.is_sparse or start.attention_backend not in (None, "TRITON_ATTN", "TRITON_MLA"):
         return None
-    why = "only Triton's backend serves latent attention (MLA) here"
+    why = f"nothing reads it for latent attention (MLA); {start.gpu.name} has {dotted(capability)}"
     if not kind.is_latent:
         fault = next(_not_flashinfer(start, kind), None)
         if fault is None:
             return None
-        why = f"FlashInfer, which could read it, is not chosen: {fault}"
+        why = f"only FlashInfer reads it: {fault}"
     checked = _CHECKED_LATENT if kind.is_latent else _CHECKED_PER_HEAD
     dtype = DTYPES.get(start.engine.dtype, start.engine.dtype)
-    stated = start.engine_args.kv_cache_dtype == "auto"
+    is_own = start.engine_args.kv_cache_dtype == "auto"
+    named = f"the checkpoint's {cache} cache" if is_own else f"--kv-cache-dtype {cache}"
     return Refusal(
         "kv_cache_dtype",
-        f"{'its' if stated else '--kv-cache-dtype'} {cache} cache needs compute capability {dotted(NATIVE_FP8)} "
-        f"or newer; {start.gpu.name} has {dotted(capability)}, and {why}",
+        f"{named}: below compute capability {dotted(NATIVE_FP8)} {why}",
         ({"kv_cache_dtype": dtype if start.model.attention.kv_cache_dtype else "auto"},),
         is_certain=start.release.minor >= checked,
     )
@@ -64,8 +64,8 @@ def _not_flashinfer(start: Start, kind: AttentionKind) -> Iterator[str]:
     if not kind.head_sizes:
         return
     if start.attention_backend is not None:
-        yield f"--attention-backend {start.attention_backend}"
+        yield f"--attention-backend {start.attention_backend} is another"
     architecture = start.model.architecture
     if architecture in _TRITON_UNLESS_FA4 or (architecture.startswith("Gemma4") and len(kind.head_sizes) > 1):
-        yield "vLLM takes Triton's for this model on GPUs without FlashAttention 4"
+        yield "vLLM takes Triton's backend for this model on GPUs without FlashAttention 4"
     yield from backend_faults(start, "FLASHINFER", kind)
