@@ -13,6 +13,7 @@ from vllm_costmeter.sources.manifests.image import other_device
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.quoting import split_words
 from vllm_costmeter.sources.manifests.server import APART, DeclaredServer, each_or_fault
+from vllm_costmeter.sources.manifests.stages import staged
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
 
@@ -66,7 +67,7 @@ def _server(
         gpus_line=gpus_line,
         gpus_from=gpus_from,
         image=_image(project, service),
-        machine=_machine(project, service, anchor.place.file),
+        machine=staged(_machine(project, service, anchor.place.file), start.stage),
         devices=visible_devices(_devices(project, service), start.environment),
         environment=start.environment,
         files=start.files,

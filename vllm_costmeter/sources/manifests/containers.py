@@ -9,6 +9,7 @@ from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.sources.manifests.dynamo_flags import dynamo_words
 from vllm_costmeter.sources.manifests.image import image_name, is_vllm_image
 from vllm_costmeter.sources.manifests.place import Word
+from vllm_costmeter.sources.manifests.stages import stages_of
 from vllm_costmeter.sources.shell.machine import File, Machine, Program
 from vllm_costmeter.sources.shell.started import StartedServer, run_command, server_started, server_with
 
@@ -50,8 +51,10 @@ class Started:
     gpus_from: str = ""
     devices: tuple[str, ...] | None = None
     """The GPUs of the machine that such a command gives its container; None if it states none."""
+    stage: int = 0
+    """Servers of one stage of a script run at the same time."""
     more: tuple[Started, ...] = ()
-    """The servers that it starts beside this one."""
+    """The other servers that it starts."""
 
     @property
     def each(self) -> tuple[Started, ...]:
@@ -78,7 +81,7 @@ def started_by(
     """
     whole = [*command, *arguments]
     ran = run_command(whole, variables, files, gpus=gpus)
-    found = [started for program in ran.programs if (started := started_program(program, ran)) is not None]
+    found = started_programs(whole, ran)
     if found:
         return replace(found[0], more=tuple(found[1:]))
     if command or (arguments and _ENTRY.fullmatch(arguments[0].text) and arguments[0].text != "serve"):
@@ -86,7 +89,16 @@ def started_by(
     return _by_image(image or "", arguments, ran, variables, has_gpu=has_gpu)
 
 
-def started_program(program: Program, ran: Machine) -> Started | None:
+def started_programs(script: Sequence[Word], ran: Machine) -> list[Started]:
+    """The servers among the programs that a script started, in their order."""
+    each = [
+        (at, found) for at, program in enumerate(ran.programs) if (found := _started_program(program, ran))
+    ]
+    stages = stages_of(script, ran, [at for at, _ in each])
+    return [replace(found, stage=stage) for (_, found), stage in zip(each, stages, strict=True)]
+
+
+def _started_program(program: Program, ran: Machine) -> Started | None:
     """The server that one program is: vLLM's own, or a worker of Dynamo; None for any other."""
     server = server_started(program, ran)
     if server is not None:

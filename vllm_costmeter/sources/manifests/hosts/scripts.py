@@ -12,6 +12,7 @@ from vllm_costmeter.sources.manifests.hosts.commands import devices_of, server_c
 from vllm_costmeter.sources.manifests.image import release_installed
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
+from vllm_costmeter.sources.manifests.stages import staged
 
 _SHEBANG = re.compile(r"#!.*\b(ba|da|z|k)?sh\b")
 _OPTION = re.compile(r"^#SBATCH\s+(--[a-z-]+|-[A-Za-z])[ =]*([^\s#]*)", re.MULTILINE)
@@ -39,7 +40,6 @@ def script_servers(
     slurm = slurm_of(text)
     node = named_gpus(slurm.name) if slurm.name is not None else NodeGpus()
     found = []
-    before = 0
     for start in server_commands([Word("bash", 1), Word("-c", 1), Word(text, 1)], given):
         line = start.words[0].line if start.words else 1
         found.append(
@@ -54,31 +54,18 @@ def script_servers(
                 gpus_from=start.gpus_from or "the file",
                 gpu_names=node.names,
                 gpu_fault=node.fault,
-                machine=file if _runs_beside_others(text, line, before) else None,
+                machine=staged(file, start.stage),
                 devices=devices_of(start),
                 environment=start.environment,
                 files=start.files,
                 release=release_installed(text),
             )
         )
-        before = start.words[-1].line if start.words else line
     seen += [f"script {name}"] if not found else []
     for number, server in enumerate(found, 1):
         title = server.name if len(found) == 1 else f"{server.name}, server {number}"
         seen.append(title)
         yield replace(server, name=title)
-
-
-def _runs_beside_others(text: str, line: int, before: int) -> bool:
-    """Whether the server before it runs on in the background, and not in another branch of the script."""
-    if not before:
-        return True
-    between = "\n".join(text.splitlines()[before - 1 : line])
-    is_elsewhere = re.search(r"^\s*(else|elif)\b|;;|\bkill\b|\bwait\b", between, re.MULTILINE)
-    return (
-        is_elsewhere is None
-        and re.search(r"(?<![&>|])&(?![&>\d])|\brun\b.* (-d|--detach)\b", between) is not None
-    )
 
 
 def slurm_of(text: str) -> Slurm:

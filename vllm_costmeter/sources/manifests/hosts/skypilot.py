@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.whole_number import whole_number
 from vllm_costmeter.sources.manifests.gpus.labels import named_gpus
-from vllm_costmeter.sources.manifests.hosts.commands import server_commands
+from vllm_costmeter.sources.manifests.hosts.commands import devices_of, server_commands
 from vllm_costmeter.sources.manifests.image import release_installed
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
+from vllm_costmeter.sources.manifests.stages import staged
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
 
@@ -73,6 +74,8 @@ def _servers(document: Node, run: Node, title: str, given: Mapping[str, str]) ->
             gpus=found.gpus,
             gpus_line=found.gpus_line,
             gpus_from=found.gpus_from or "the file",
+            machine=staged(f"{run.place.file}, {title}", found.stage),
+            devices=devices_of(found),
             environment=found.environment,
             files=found.files,
             release=installed,

@@ -13,6 +13,7 @@ from vllm_costmeter.sources.manifests.interpolation import expand
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.quoting import split_words
 from vllm_costmeter.sources.manifests.server import DeclaredServer
+from vllm_costmeter.sources.manifests.stages import staged
 
 _SECTION = re.compile(r"^\[(Unit|Service|Container|Install|Pod|Kube|Quadlet)\]\s*$", re.MULTILINE)
 _INSTANCE = re.compile(r"%[iIjJ]")
@@ -59,7 +60,7 @@ def unit_servers(
                     gpus=started.gpus,
                     gpus_line=started.gpus_line,
                     gpus_from=started.gpus_from or "the file",
-                    machine="units of systemd",
+                    machine=staged("units of systemd", started.stage),
                     devices=visible_devices(EVERY, started.environment),
                     environment=started.environment,
                     files=started.files,

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.sources.manifests.beside import files_of
 from vllm_costmeter.sources.manifests.containers import Started, started_by
-from vllm_costmeter.sources.manifests.gpus.devices import visible_devices
+from vllm_costmeter.sources.manifests.gpus.devices import EVERY, visible_devices
 from vllm_costmeter.sources.manifests.gpus.labels import READ_LABELS, NodeGpus, node_gpus
 from vllm_costmeter.sources.manifests.gpus.resources import Asked, asked_of
 from vllm_costmeter.sources.manifests.image import other_device
 from vllm_costmeter.sources.manifests.kubernetes.kinds import Pod
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
+from vllm_costmeter.sources.manifests.stages import staged
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
 _REFERENCE = re.compile(r"(\$)?\$\(([A-Za-z_][\w.-]*)\)")
@@ -40,17 +41,13 @@ def servers_of_pod(pod: Pod, seen: list[str]) -> Iterator[DeclaredServer]:
         ):
             if pod.is_follower and found.not_read is not None:
                 continue
+            if asked is not None and asked.is_shared:
+                shared.append(title)
+                found = replace(found, notes=(*found.notes, *_shared_note(shared)))  # noqa: PLW2901
             if container.get("resources", "claims") is not None:
                 note = "its GPUs come from resource claims, which are not read: --gpu says which and how many"
-                yield replace(found, notes=(*found.notes, note))
-            elif asked is None:  # nobody keeps its GPUs from the others of the pod
-                devices = visible_devices(None, found.environment)
-                yield replace(found, machine=f"{found.place.file}, {pod.owner}", devices=devices)
-            elif asked.is_shared:
-                shared.append(title)
-                yield replace(found, notes=(*found.notes, *_shared_note(shared)))
-            else:
-                yield found
+                found = replace(found, notes=(*found.notes, note))  # noqa: PLW2901
+            yield found
 
 
 def _shared_note(titles: list[str]) -> tuple[str, ...]:
@@ -67,7 +64,19 @@ def servers_of(
         own = title if not start.more else f"{title}, server {number}"
         found = server_of(container, own, each, labels, pods=pods)
         if found is not None:
-            yield found
+            yield _on_its_gpus(container, found, title, each.stage)
+
+
+def _on_its_gpus(container: Node, server: DeclaredServer, title: str, stage: int) -> DeclaredServer:
+    """The server with the GPUs that it takes: those of its container, or of its pod where nobody keeps the GPUs of one
+    container from the others. Claims do not say how many they are."""
+    file, asked = server.place.file, asked_of(container)
+    if container.get("resources", "claims") is not None:
+        return server
+    pod = title.rpartition(", ")[0]
+    machine = f"{file}, {pod}" if asked is None else f"{file}, {title}"
+    given = None if asked is None else EVERY[: asked.count]
+    return replace(server, machine=staged(machine, stage), devices=visible_devices(given, server.environment))
 
 
 def server_of(

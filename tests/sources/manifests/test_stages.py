@@ -1,0 +1,93 @@
+"""Servers of one script: which run at the same time, on the same GPUs."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pytest
+from manifests import pod, read
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.sources.manifests.read import servers_of
+
+A, B = "vllm serve o/one --max-model-len 4096", "vllm serve o/two"
+
+
+def machines(script: str) -> list[str | None]:
+    """The machine of each server of a script."""
+    return [server.machine for server in servers_of(f"#!/bin/bash\n{script}\n".encode(), "run.sh")]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"{A} &\n{B} &\nwait",
+        f"{A} & {B} & wait",
+        f'tmux new-session -d -s a "{A}"\ntmux new-session -d -s b "{B}"',
+        f"{A} \\\n  --port 8001 &\nwhile ! curl -s x; do kill -0 $! || exit 1; done\n{B} &\nwait",
+        f"{A} &\n# wait for it, or kill it\ntrap 'kill $PID' EXIT\n{B} &",
+        f"{A} &\nP=$!\nif ! ready; then kill $P; exit 1; fi\n{B} &",
+        f"{A} &\ncleanup() {{\n  kill $P\n}}\n{B} &",
+        "start() { vllm serve $1 & }\nstart o/one\nstart o/two\nwait",
+        "start() {\n  vllm serve $1\n}\nstart o/one &\nstart o/two &\nwait",
+        "for m in o/one o/two; do\n  vllm serve $m &\ndone\nwait",
+        "docker run -d --gpus all --name a vllm/vllm-openai o/one\ndocker rm -f b\n"
+        "docker run -d --gpus all --name b vllm/vllm-openai o/two",
+    ],
+)
+def test_servers_that_a_script_leaves_running_meet(script: str) -> None:
+    """The second finds what the first one holds: background, tmux, functions, loops, and a stop of something else."""
+    first, second = machines(script)
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"{A}\n{B}",
+        f"{A}; {B} &",
+        f"{A} &\nwait\n{B} &",
+        f"{A} &\nbench\nkill $!\n{B} &",
+        f"{A} &\nbench\npkill -f vllm\n{B} &",
+        f'if [ "$MODE" = big ]; then {A} &\nelse {B} &\nfi\nwait',
+        "for m in o/one o/two; do\n  vllm serve $m &\n  until curl x; do sleep 1; done\n  kill $!; wait\ndone",
+        "start() { vllm serve $1 & }\nstart o/one; bench; pkill -f vllm\nstart o/two; bench; pkill -f vllm",
+        "docker run -d --name v vllm/vllm-openai o/one\ndocker rm -f v\ndocker run -d --name v vllm/vllm-openai o/two",
+    ],
+)
+def test_a_server_after_another_does_not_meet_it(script: str) -> None:
+    """One that starts once the first has ended, was stopped, or instead of it, finds the GPU empty."""
+    first, second = machines(script)
+    assert first != second
+
+
+def test_two_servers_of_one_container_take_the_same_gpu() -> None:
+    """A container with one GPU shows it to all that its script starts in the background."""
+    script = "command: [bash, -c]\nargs:\n- |\n  vllm serve o/one &\n  vllm serve o/two &\n  wait -n\n"
+    first, second = read(pod(f"{script}resources: {{limits: {{nvidia.com/gpu: 1}}}}\n"))
+    assert first.machine == second.machine is not None
+    assert first.devices == second.devices == ("0",)
+
+
+def test_containers_with_gpus_of_their_own_do_not_meet() -> None:
+    """Kubernetes gives each container GPUs that no other has."""
+    limits = "resources: {limits: {nvidia.com/gpu: 1}}"
+    one = f"{{name: a, command: [vllm, serve, o/one], {limits}}}"
+    first, second = read(f"kind: Pod\nspec: {{containers: [{one}, {one.replace('name: a', 'name: b')}]}}\n")
+    assert first.machine != second.machine
+
+
+def test_a_hostile_script_takes_no_longer_than_its_text() -> None:
+    """Long lines of what is looked for, and functions without an end, are read once."""
+    for filler in (
+        "tmux new " * 20_000,
+        "a() {\n" * 20_000,
+        ";kill" * 20_000,
+        "(" + " " * 50_000,
+        "do " * 20_000,
+    ):
+        start = time.process_time()
+        with contextlib.suppress(BadInputError):
+            machines(f"{A} &\n: '{filler}'\n" * 3)
+        assert time.process_time() - start < 5
