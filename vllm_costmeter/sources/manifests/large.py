@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from vllm_costmeter.sources.manifests.kubernetes.operators import SIGNS
+
 LARGE_BYTES = 256 << 10
 _SIGN = re.compile(
-    rb"vllm|gpu|nvidia|accelerator|dynamo|llm|tpu|gaudi|neuron|ascend|\.sh\b|/mnt/models|\bengine",
+    rf"vllm|gpu|nvidia|accelerator|dynamo|llm|tpu|gaudi|neuron|ascend|\.sh\b|/mnt/models|\bengine|{SIGNS}".encode(),
     re.IGNORECASE,
 )
 """Without any of these a document starts no server, whatever its kind."""

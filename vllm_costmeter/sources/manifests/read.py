@@ -180,7 +180,7 @@ def _without_kind(
         return list(compose_servers(document, seen, given))
     from vllm_costmeter.sources.manifests.hosts.skypilot import is_task, task_servers
     from vllm_costmeter.sources.manifests.kubernetes.production_stack import chart_values, stack_values
-    from vllm_costmeter.sources.manifests.kubernetes.ray import serve_config
+    from vllm_costmeter.sources.manifests.kubernetes.ray import llm_config, serve_config
     from vllm_costmeter.sources.manifests.texts import mapping_without_kind
 
     if "servingEngineSpec" in keys:
@@ -190,6 +190,8 @@ def _without_kind(
         return list(chart_values(document, seen))
     if "applications" in keys:
         return list(serve_config(document, "Ray Serve", seen))
+    if "model_loading_config" in keys:
+        return [llm_config(document, "Ray Serve")]
     if _is_mapping_or_none(document, "resources") and is_task(document):
         return list(task_servers(document, seen, given))
     return mapping_without_kind(document, own_name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.whole_number import whole_number
 from vllm_costmeter.sources.manifests.gpus.resources import is_accelerator
 from vllm_costmeter.sources.manifests.yaml_tree import Node
@@ -19,6 +19,9 @@ _POD_TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "Job": ("spec", "template", "spec"),
     "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
 }
+_VOLCANO = "batch.volcano.sh"
+_OWN_GROUPS = ("", "v1", "apps", "batch", "extensions")
+"""Kubernetes' own; a Job of another group has other fields."""
 WITHOUT_PODS = frozenset(
     {"ConfigMap", "CustomResourceDefinition", "LLMInferenceServiceConfig", "PodTemplate", "Secret"}
 )
@@ -71,7 +74,10 @@ class Pod:
 
 def pods_of(document: Node, kind: str, owner: str) -> Iterator[Pod]:
     """The pod templates of one object."""
-    if kind in _POD_TEMPLATES:
+    group = ((document.get("apiVersion") or document).text or "").partition("/")[0]
+    if (group, kind) == (_VOLCANO, "Job"):
+        yield from _volcano_job(document, owner)
+    elif kind in _POD_TEMPLATES and group in _OWN_GROUPS:
         path = _POD_TEMPLATES[kind]
         spec = document.get(*path)
         if spec is None:
@@ -87,6 +93,24 @@ def pods_of(document: Node, kind: str, owner: str) -> Iterator[Pod]:
             yield from _anywhere(document, owner)
     elif kind not in WITHOUT_PODS:
         yield from _anywhere(document, owner)
+
+
+def _volcano_job(document: Node, owner: str) -> Iterator[Pod]:
+    """The pod of each task. Pods of a job find one another by its `svc` plugin or one of a framework, and may then run
+    one server together."""
+    tasks, plugins = document.get("spec", "tasks"), document.get("spec", "plugins")
+    found = []
+    for number, task in enumerate(tasks.sequence("tasks") if tasks is not None else ()):
+        name, replicas, spec = task.get("name"), task.get("replicas"), task.get("template", "spec")
+        if spec is None:
+            raise task.place.fault(f"{owner}: template.spec is missing")
+        count = whole_number((replicas.text or "").strip()) if replicas is not None else 1
+        title = name.text if name is not None and name.text else f"task {number}"
+        found.append(Pod(f"{owner}, {title}", spec, 1 if count is None else count))
+    if not found:
+        raise document.place.fault(f"{owner}: spec.tasks is missing")
+    together = sum(pod.pods for pod in found) if plugins is not None and plugins.keys else 1
+    yield from (replace(pod, pods=max(together, 1)) for pod in found if pod.pods)
 
 
 def _anywhere(node: Node, owner: str) -> Iterator[Pod]:

@@ -13,10 +13,12 @@ from vllm_costmeter.sources.manifests.kubernetes.kinds import (
     mentions_a_server,
     pods_of,
 )
+from vllm_costmeter.sources.manifests.kubernetes.operators import patched_servers, started_by_operator
 from vllm_costmeter.sources.manifests.kubernetes.pods import servers_of_pod
 from vllm_costmeter.sources.manifests.server import DeclaredServer, each_or_fault
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
+_KSERVE = ("serving.kserve.io", "serving.kubeflow.org")
 RUNTIMES = ("ServingRuntime", "ClusterServingRuntime")
 _READERS: Mapping[str, tuple[str, str]] = {
     "LLMInferenceService": ("llm_inference_service", "llm_inference_service"),
@@ -96,7 +98,7 @@ def _compute_class(document: Node) -> tuple[str, tuple[str, ...]] | None:
 def _object(document: Node, kind: str, beside: Beside, seen: list[str]) -> Iterator[DeclaredServer]:
     owner = title_of(document)
     api = (document.get("apiVersion") or document).text or ""
-    if kind == "InferenceService":
+    if kind == "InferenceService" and api.partition("/")[0] in ("", *_KSERVE):
         from vllm_costmeter.sources.manifests.kubernetes.kserve import inference_service
 
         name = (document.get("metadata", "name") or document).text or ""
@@ -123,7 +125,11 @@ def _by_pods(
 ) -> Iterator[DeclaredServer]:
     """Kinds with pod templates, wherever those stand; any other that may start a server is said to be not read."""
     pods = list(pods_of(document, kind, owner)) if kind not in HINTS else []
-    if not pods and kind not in NEVER_A_SERVER and mentions_a_server(document):
+    by_operator = started_by_operator(document, kind) if not pods else None
+    if by_operator is not None:
+        fault = f"it starts {by_operator}: check the command of its pods, as in `costmeter check -- vllm serve ...`"
+        yield DeclaredServer(name=owner, place=document.place, words=(), not_read=fault)
+    elif not pods and kind not in NEVER_A_SERVER and mentions_a_server(document):
         yield _not_read(document, kind, owner)
     for pod in pods:
         chosen = pod.spec.get("nodeSelector")
@@ -131,6 +137,12 @@ def _by_pods(
         gpus = beside.classes.get(name.text or "", ()) if name is not None else ()
         labels = tuple(("cloud.google.com/gke-accelerator", each) for each in gpus)
         yield from servers_of_pod(replace(pod, labels=labels), seen)
+    for patch in patched_servers(document) if pods else ():
+        fault = (
+            "an annotation has llm-d start a server in a second pod: "
+            "check its command, as in `costmeter check -- vllm serve ...`"
+        )
+        yield DeclaredServer(name=f"{owner}, server-patch", place=patch.place, words=(), not_read=fault)
 
 
 def _not_read(document: Node, kind: str, owner: str) -> DeclaredServer:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from vllm_costmeter.sources.manifests.gpus.labels import NodeGpus, named_gpus
@@ -15,6 +16,8 @@ from vllm_costmeter.sources.manifests.place import Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.yaml_tree import Node, documents
 from vllm_costmeter.sources.shell.started import run_command, servers_started
+
+_ENGINES = re.compile(r"(llm|prefill|decode)_configs?")
 
 
 def ray_object(document: Node, kind: str, owner: str, seen: list[str]) -> Iterator[DeclaredServer]:
@@ -51,7 +54,7 @@ def serve_config(config: Node, owner: str, seen: list[str]) -> Iterator[Declared
         args = each.get("args")
         configs = list(_configs(args)) if args is not None else []
         for config_ in configs:
-            yield _engine(config_, title)
+            yield llm_config(config_, title)
         if not configs:
             path = each.get("import_path")
             fault = f"it imports {path.text if path is not None else 'code'}, which is not in the file"
@@ -59,20 +62,31 @@ def serve_config(config: Node, owner: str, seen: list[str]) -> Iterator[Declared
 
 
 def _configs(node: Node) -> Iterator[Node]:
-    """Mappings with `model_loading_config`, wherever they stand: llm_configs, prefill_config, decode_config."""
+    """What describes an engine, wherever it stands: mappings with `model_loading_config`, and every item of
+    `llm_configs`, `prefill_config` and `decode_config`, which may be the path of a file."""
     if node.table is not None:
         if "model_loading_config" in node.table:
             yield node
             return
-        for value in node.table.values():
-            yield from _configs(value)
+        for key, value in node.table.items():
+            if _ENGINES.fullmatch(key):
+                yield from value.items if value.items is not None else (value,)
+            else:
+                yield from _configs(value)
     for item in node.items or ():
         yield from _configs(item)
 
 
-def _engine(config: Node, owner: str) -> DeclaredServer:
-    loading = config.get("model_loading_config")
-    assert loading is not None
+def llm_config(config: Node, owner: str) -> DeclaredServer:
+    """The engine of one configuration. One in a file of its own, or without a model, is said to be not read."""
+    loading = config.get("model_loading_config") if config.table is not None else None
+    if loading is None:
+        fault = "it has no model_loading_config, which names the model"
+        if config.text is not None:
+            fault = (
+                f"its configuration is in {config.text:.80}: check that file, as in `costmeter check FILE`"
+            )
+        return DeclaredServer(name=f"{owner}, model ?", place=config.place, words=(), not_read=fault)
     name, source = loading.get("model_id"), loading.get("model_source")
     title = f"{owner}, model {name.text if name is not None and name.text else '?'}"
     model = source if source is not None else name
