@@ -10,6 +10,7 @@ from vllm_costmeter.cli.check.run import Run
 from vllm_costmeter.cli.check.server import server_answer
 from vllm_costmeter.core.fit.report import CheckAnswer, FileCounts
 from vllm_costmeter.sources.manifests.gpus.devices import EVERY, visible_devices
+from vllm_costmeter.sources.manifests.image import other_device
 from vllm_costmeter.sources.manifests.place import Place
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.shell.typed import typed_servers
@@ -30,6 +31,7 @@ def checked_command(text: str, request: CheckRequest) -> tuple[list[CheckAnswer]
             files=each.files,
             paths=each.paths,
             image=each.image,
+            not_read=other_device(each.image or ""),
             gpus=each.gpus,
             gpus_line=each.gpus_line,
             gpus_from=each.gpus_from,

@@ -9,7 +9,6 @@ from functools import partial
 from vllm_costmeter.sources.manifests.compose_project import Project, environment_of
 from vllm_costmeter.sources.manifests.containers import Started, started_by
 from vllm_costmeter.sources.manifests.gpus.devices import EVERY, listed_devices, visible_devices
-from vllm_costmeter.sources.manifests.image import other_device
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.quoting import split_words
 from vllm_costmeter.sources.manifests.server import APART, DeclaredServer, each_or_fault
@@ -62,7 +61,7 @@ def _server(
         name=title,
         place=Place(anchor.place.file, line),
         words=start.words or (),
-        not_read=start.not_read or other_device(_image(project, service) or ""),
+        not_read=start.not_read,
         gpus=gpus,
         gpus_line=gpus_line,
         gpus_from=gpus_from,

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.sources.manifests.dynamo_flags import dynamo_words
-from vllm_costmeter.sources.manifests.image import image_name, is_vllm_image
+from vllm_costmeter.sources.manifests.image import image_name, is_vllm_image, starts_vllm_itself
 from vllm_costmeter.sources.manifests.place import Word
 from vllm_costmeter.sources.manifests.stages import stages_of
 from vllm_costmeter.sources.shell.machine import File, Machine, Program
 from vllm_costmeter.sources.shell.started import StartedServer, run_command, server_started, server_with
+from vllm_costmeter.sources.shell.syntax import ShellError
 
 _BYSTANDERS = re.compile(
     r"(?<![a-z])(exporter|router|proxy|gateway|dashboard|monitor|ui|webui|bench|benchmark|client|controller|operator|"
@@ -80,6 +81,10 @@ def started_by(
     ShellError for a script that cannot be read.
     """
     whole = [*command, *arguments]
+    first = arguments[0] if arguments and not command and starts_vllm_itself(image or "") else None
+    if first is not None and (first.text == "serve" or _ENTRY.fullmatch(first.text)):
+        what = f"image {image:.80} starts `vllm serve` by itself, so {first.text} is taken for the model"
+        raise ShellError(first.line, f"{what}: leave it out, or replace the entry point")
     ran = run_command(whole, variables, files, gpus=gpus)
     found = started_programs(whole, ran)
     if found:

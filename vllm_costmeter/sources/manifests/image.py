@@ -16,6 +16,11 @@ _OFFICIAL = re.compile(r"vllm(-(openai|dev|cpu|rocm|tpu|xpu|neuron).*)?")
 """Names under which vLLM's releases are published and mirrored. Another name (`team/vllm-chat:0.3.1`) has a version of
 its own."""
 
+_DEVICE = re.compile(
+    r"(?<![a-z])(cpu(?![-_]?offload)|tpu|xpu|hpu|npu|neuronx?|inferentia\d?|gaudi\d?|ascend|spyre)(?![a-z])"
+)
+"""As part of a name or tag: `vllm-cpu-release-repo`, `0.10.2-xpu`, `pytorch-inference-vllm-neuronx`."""
+
 
 def is_vllm_image(image: str) -> bool:
     """Whether the image's own name, without its registry, is one of vLLM's."""
@@ -28,9 +33,22 @@ def image_name(image: str) -> str:
 
 
 def other_device(image: str) -> str | None:
-    """What an image of vLLM for something else than a GPU runs on; None for any other image."""
-    found = re.fullmatch(r"vllm-(?:.*-)?(cpu|tpu|xpu|neuron|gaudi|hpu|ascend|spyre)(-.*)?", image_name(image))
-    return None if found is None else f"image {image:.80} is vLLM for {found[1].upper()}"
+    """What an image is for by its name or tag, if for something else than a GPU of NVIDIA or AMD; None for any other.
+
+    `cpu` says so of images of vLLM alone: other names have it for much else.
+    """
+    name, tag = _without_tag(image)
+    own = name.rsplit("/", 1)[-1].casefold()
+    found = _DEVICE.search(own) or _DEVICE.search(tag.casefold())
+    if found is None or (found[1] == "cpu" and "vllm" not in own):
+        return None
+    return f"image {image:.80} is vLLM for {found[1].upper()}: the memory rules are known for NVIDIA's and AMD's GPUs"
+
+
+def starts_vllm_itself(image: str) -> bool:
+    """Whether the image's entry point is `vllm serve`, so that all of `args` are words of it: vLLM's official image, a
+    mirror too (docker/Dockerfile, target vllm-openai; `python3 -m vllm.entrypoints.openai.api_server` before 0.11)."""
+    return _without_tag(image)[0].casefold().split("/")[-2:] == ["vllm", "vllm-openai"]
 
 
 def release_in(image: str) -> str | None:

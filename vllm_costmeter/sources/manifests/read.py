@@ -7,11 +7,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from vllm_costmeter.core.dataclass import dataclass, field
+from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.sources.manifests.beside import Beside, with_values_beside
 from vllm_costmeter.sources.manifests.compose import compose_servers
 from vllm_costmeter.sources.manifests.gpus.claims import with_claims
+from vllm_costmeter.sources.manifests.image import other_device
 from vllm_costmeter.sources.manifests.kubernetes.kinds import RENDERED
 from vllm_costmeter.sources.manifests.kubernetes.objects import kubernetes_servers, objects_of, title_of
 from vllm_costmeter.sources.manifests.large import without_bystanders, without_collector
@@ -86,10 +87,17 @@ def _reading(data: bytes, name: str, beside: Beside) -> FileReading:
     if not servers:
         among = f" among {', '.join(seen[:5])}" if seen else ""
         raise NoServerError(f"{name}: no container starts `vllm serve`{among}")
+    servers = [_on_its_device(server) for server in servers]
     titles = {name for server in servers for name in (server.name, re.sub(r", server \d+$", "", server.name))}
     faulty = tuple(server.name for server in servers if server.fault is not None)
     others = tuple(title for title in seen if title not in titles and not title.startswith(faulty))
     return FileReading(servers, others, num_objects)
+
+
+def _on_its_device(server: DeclaredServer) -> DeclaredServer:
+    """The server, not read where its image is for another device than a GPU."""
+    device = other_device(server.image or "") if server.not_read is None and server.fault is None else None
+    return server if device is None else replace(server, words=(), not_read=device)
 
 
 def _of_a_machine(

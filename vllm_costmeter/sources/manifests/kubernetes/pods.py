@@ -11,7 +11,6 @@ from vllm_costmeter.sources.manifests.containers import Started, started_by
 from vllm_costmeter.sources.manifests.gpus.devices import EVERY, visible_devices
 from vllm_costmeter.sources.manifests.gpus.labels import READ_LABELS, NodeGpus, node_gpus
 from vllm_costmeter.sources.manifests.gpus.resources import Asked, asked_of
-from vllm_costmeter.sources.manifests.image import other_device
 from vllm_costmeter.sources.manifests.kubernetes.kinds import Pod
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
@@ -115,9 +114,8 @@ def with_gpus(
     server: DeclaredServer, asked: Asked | None, node: NodeGpus, *, pods: int = 1
 ) -> DeclaredServer:
     """The server with what its resources and its node's labels say of the GPUs."""
-    device = asked.other if asked is not None and asked.other else other_device(server.image or "")
-    if device is not None:
-        fault = f"{device}: the memory rules are known for NVIDIA's and AMD's GPUs"
+    if asked is not None and asked.other is not None:
+        fault = f"{asked.other}: the memory rules are known for NVIDIA's and AMD's GPUs"
         return replace(server, words=(), not_read=fault)
     return replace(
         server,
