@@ -150,10 +150,10 @@ def test_an_included_file_is_said_to_be_not_read() -> None:
         ("$A ${A} ${A:-x} ${A-x} ${A:+y} ${A+y}", "1 1 1 1 y y"),
         ("$N ${N} ${N:-x} ${N-x} ${N:+y}", "$N ${N} x x "),
         ("${E:-x} ${E-x} ${E:+y} ${E+y}", "x   y"),
-        ("${N:-${M:-${A}}} ${N:-a b} ${A:?gone} ${N:?gone}", "1 a b 1 ${N:?gone}"),
+        ("${N:-${M:-${A}}} ${N:-a b} ${A:?gone} ${N:?gone}", "1 a b 1 ${N:?}"),
         ("$$A $${A} a$ ${ ${} ${1}", "$A ${A} a$ ${ ${} ${1}"),
     ],
 )
 def test_variables_as_compose_puts_them_in(text: str, expected: str) -> None:
-    """Defaults within defaults, alternatives and escapes; what is not set remains as it stands."""
+    """Defaults within defaults, alternatives and escapes; what is not set remains, without the text of `:?`."""
     assert expand(text, {"A": "1", "E": ""}) == expected

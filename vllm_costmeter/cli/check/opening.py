@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from vllm_costmeter.assembly import Check
 from vllm_costmeter.cli.check.request import CheckRequest
@@ -29,13 +30,30 @@ def opened_model(name: str, request: CheckRequest) -> Model:
     """The model, with the values of --hf-overrides in its config.json. Raises as `open_model`."""
     serve = request.serve
     if serve.hf_overrides is None:
-        return open_model(name, serve.revision, serve.hf_token)
+        try:
+            return open_model(name, serve.revision, serve.hf_token)
+        except BadInputError:
+            _reject_other_file(name)
+            raise
     if request.is_exact:
         raise BadInputError("--exact cannot be combined with --hf-overrides: leave one out")
     from vllm_costmeter.sources.model_config.overrides import overriding
 
     with overriding(serve.hf_overrides):
         return open_model(name, serve.revision, serve.hf_token)
+
+
+def _reject_other_file(name: str) -> None:
+    """BadInputError that says what a file is which by its name is no model's: a Dockerfile, a program, HCL."""
+    from vllm_costmeter.sources.manifests.texts import MODEL_FILE, named_text
+
+    try:
+        path = Path(name)
+        what = named_text(path.name) if path.is_file() else None
+    except (OSError, ValueError):
+        return
+    if what is not None and what != MODEL_FILE:
+        raise BadInputError(f"{name}: {what}") from None
 
 
 def in_its_environment(model: Model, engine_args: EngineArgs, request: CheckRequest, release: Release) -> Own:

@@ -14,6 +14,8 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.report import CheckAnswer
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.release import NEWEST_KNOWN, Release, dotted, release_of
+from vllm_costmeter.sources.catalogue.load import find_gpu
+from vllm_costmeter.sources.gpu.text import split_count
 from vllm_costmeter.sources.manifests.container_paths import config_values, local_model
 from vllm_costmeter.sources.manifests.image import release_in
 from vllm_costmeter.sources.manifests.place import LocatedError, Place
@@ -56,7 +58,8 @@ def _answer(server: DeclaredServer, settled: Settled, request: CheckRequest, run
     merged = request.over(_declared(server, settled, request, release), release, version)
     merged = replace(merged, environment={**server.environment, **request.environment})
     if not merged.models:
-        raise server.place.fault(f"{server.name}: names no model")
+        unread = next((note for note in merged.serve.notes if note.startswith("vLLM does not read")), None)
+        raise server.place.fault(f"{server.name}: names no model{f': {unread}' if unread else ''}")
     name = merged.models[0] if request.models else local_model(server, merged.models[0], request.path_maps)
     engine_args = merged.serve.engine_args()
     gpu = gpu_of_server(server, merged, engine_args.layout)
@@ -103,6 +106,11 @@ def _server_notes(server: DeclaredServer, merged: CheckRequest, layout: Parallel
     notes = []
     if len(server.gpu_names) > 1 and merged.gpu is None:
         notes.append(f"may run on {', '.join(server.gpu_names)}: checked on the smallest")
+    named = None if merged.gpu is None or merged.gpu_memory_gib else find_gpu(split_count(merged.gpu)[0]).name
+    if named is not None and server.gpu_names and named not in server.gpu_names:
+        notes.append(
+            f"the file names {', '.join(server.gpu_names)}: checked on {named}, since --gpu goes before it"
+        )
     if server.gpus is not None and server.gpus > layout.world_size:
         notes.append(f"{server.gpus_from} gives it {server.gpus} GPUs; its flags use {layout.world_size}")
     return tuple(notes)

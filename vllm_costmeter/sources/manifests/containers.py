@@ -140,8 +140,17 @@ def _by_image(
         return _started(server_with(own.programs[0], 2, own))
     if not has_gpu or _OTHER_SERVERS.search(image.casefold()):
         return NOTHING
-    what = f"image {image:.80}" if image else "no image"
-    return Started(not_read=f"{what} has GPUs and no command in the file, so what it starts is not known")
+    if image:
+        has = "arguments without a command" if arguments else "no command"
+        return Started(
+            not_read=f"image {image:.80} has GPUs and {has} in the file, so what it starts is not known"
+        )
+    if not arguments:
+        return Started(
+            not_read="the file names neither its image nor a command, so what it starts is not known"
+        )
+    what = "what its arguments start is not known: check them as in `costmeter check -- vllm serve ...`"
+    return Started(not_read=f"the file names no image, so {what}")
 
 
 def _by_command(image: str | None, ran: Machine, *, has_gpu: bool) -> Started:

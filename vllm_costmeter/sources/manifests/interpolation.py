@@ -1,4 +1,5 @@
-"""Variables put into a text as Compose and systemd do: `$NAME`, `${NAME:-default}`, `${NAME:+other}`, `$$`."""
+"""Variables put into a text as Compose and systemd do: `$NAME`, `${NAME:-default}`, `${NAME:+other}`, `${NAME:?}`,
+`$$`."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import re
 from collections.abc import Mapping
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
+REQUIRED = ":?"
+"""Behind the name in a placeholder: the file demands a value."""
 _DEEPEST = 20
 _LONGEST = 1 << 17
 
@@ -52,7 +55,8 @@ def _one(text: str, at: int, variables: Mapping[str, str], depth: int) -> tuple[
         return (_operand(operand, variables, depth) if is_set else ""), end + 1
     if is_set and value is not None:
         return value, end + 1
-    return (_operand(operand, variables, depth) if operator.endswith("-") else whole), end + 1
+    missing = f"${{{name[0]}{REQUIRED}}}"  # without its text, which may hold spaces
+    return (_operand(operand, variables, depth) if operator.endswith("-") else missing), end + 1
 
 
 def _operand(text: str, variables: Mapping[str, str], depth: int) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.sources.manifests.interpolation import REQUIRED
 from vllm_costmeter.sources.manifests.place import Word
 from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
 from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
@@ -52,7 +53,7 @@ def settled(words: Sequence[Word]) -> Settled:
         kept.append(word)
         found = _placeholder_in(value, word)
         if found and (not name or flag is None or flag.dest in _DECIDING):
-            faults.append((word, f"{found} is a placeholder for {_what(name, word, has_model=has_model)}"))
+            faults.append((word, _fault(found, _what(name, word, has_model=has_model))))
         elif found and flag is not None and flag.kind != "str":
             del kept[start:]
             notes.append(f"{name} {found} is not known, and does not change the memory")
@@ -87,6 +88,16 @@ def _names(word: Word, text: str) -> list[str]:
 def _placeholder_in(value: str, word: Word) -> str | None:
     found = _PLACEHOLDER.search(value)
     return word.unknown[0] if word.unknown and word.unknown[0] in word.text else found[0] if found else None
+
+
+def _fault(found: str, what: str) -> str:
+    name = found.removeprefix("${").removesuffix("}").removesuffix(REQUIRED)
+    is_required = found.endswith(f"{REQUIRED}}}")
+    return (
+        f"${name} is required and not set, for {what}"
+        if is_required
+        else f"{found} is a placeholder for {what}"
+    )
 
 
 def _what(name: str, word: Word, *, has_model: bool) -> str:

@@ -28,6 +28,8 @@ _HELM = re.compile(
 """`$labels`, `$value` and `$externalLabels` are Prometheus's, in the texts of an alert."""
 _HELM_ALONE = re.compile(rb"\{\{-?[^}]*\.(Values|Release|Chart|Capabilities|Files|Template)\b|^\s*\{\{")
 """What KServe's own templates (`{{.Name}}`, `{{ .Spec.Model.Name }}`) never have."""
+_HELM_OF_VALUES = re.compile(rb"\{\{-?[^}]*\.(Values|Release|Chart|Capabilities|Files)\b")
+"""The same for LLMInferenceServiceConfigs, whose commands hold `{{- if .Spec.Parallelism }}` and `.Spec.Template`."""
 _NO_YAML = re.compile(r"\.(sh|bash|zsh|sbatch|slurm|container|service|socket|timer|pod|kube)$")
 
 
@@ -152,13 +154,17 @@ def _of_yaml(
     if servers and all(server.not_read and server.name.split(" ")[0] in RENDERED for server in servers):
         hints += [f"{server.place}: {server.name}: {server.not_read}" for server in servers]
         servers = []
+    for each in objects if not servers else ():
+        if (each.get("kind") or each).text == "LLMInferenceServiceConfig":
+            what = "it starts no server by itself: check the LLMInferenceServices whose baseRefs name it"
+            hints.append(f"{each.place}: {title_of(each)}: {what}")
     busy = {title.partition(",")[0] for title in (*seen, *(server.name for server in servers))}
     idle = [each for each in objects if title_of(each) not in busy]
     return servers, num_idle + len(idle), hints
 
 
 def _documents(data: bytes, name: str, own_name: str) -> list[Node]:
-    from vllm_costmeter.sources.manifests.texts import named_text
+    from vllm_costmeter.sources.manifests.texts import list_of_what, named_text
 
     what = named_text(own_name)
     _reject_templates(data, name)
@@ -174,7 +180,7 @@ def _documents(data: bytes, name: str, own_name: str) -> list[Node]:
         if document.table is None:
             if what is not None:
                 raise NoServerError(f"{name}: {what}")
-            raise document.place.fault("must be a mapping: a Kubernetes object or a Compose file")
+            raise document.place.fault(list_of_what(document))
     return found
 
 
@@ -226,6 +232,7 @@ def _bytes(path: Path, name: str) -> bytes:
 
 def _reject_templates(data: bytes, name: str) -> None:
     pattern = _HELM_ALONE if b"serving.kserve.io" in data else _HELM
+    pattern = _HELM_OF_VALUES if b"LLMInferenceServiceConfig" in data else pattern
     for number, line in enumerate(data.splitlines(), 1) if b"{{" in data else ():
         if pattern.search(line) and not line.lstrip().startswith(b"#"):
             raise Place(name, number).fault(

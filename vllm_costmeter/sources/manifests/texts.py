@@ -8,6 +8,7 @@ from vllm_costmeter.sources.manifests.yaml_tree import Node
 
 _RENDER = "render the chart first: `helm template ... -f FILE | costmeter check --file -`"
 _COMMAND = "check its command: `costmeter check -- vllm serve ...`"
+MODEL_FILE = "a model's file: `costmeter check MODEL --gpu NAME`"
 _BY_NAME: tuple[tuple[str, str], ...] = (
     (r"(.*\.)?(dockerfile|containerfile)(\..*)?", f"a Dockerfile: {_COMMAND}"),
     (r"\.env|.*\.env", "a file of variables: check the file that uses it"),
@@ -17,7 +18,7 @@ _BY_NAME: tuple[tuple[str, str], ...] = (
     (r".*\.toml|.*\.ini|.*\.cfg|.*\.conf", f"a file of settings: {_COMMAND}"),
     (r"makefile|justfile|.*\.mk", f"a file of recipes: {_COMMAND}"),
     (r".*\.nix", f"a Nix expression: {_COMMAND}"),
-    (r".*\.(json|jsonl|safetensors|gguf)", "a model's file: `costmeter check MODEL --gpu NAME`"),
+    (r".*\.(json|jsonl|safetensors|gguf)", MODEL_FILE),
     (
         r".*\.(tpl|j2|jinja2?|gotmpl|jsonnet|libsonnet|cue)",
         "a template: render it first, then check the result",
@@ -30,6 +31,12 @@ _VALUES_KEYS = frozenset(
     inferencePool inferenceExtension global ingress podSecurityContext nodeSelector tolerations image
     """.split()  # noqa: SIM905 - keys of charts
 )
+_BY_KEYS: tuple[tuple[frozenset[str], str], ...] = (
+    (frozenset({"type", "commands"}), "a configuration of dstack"),
+    (frozenset({"docker_server", "base_image"}), "a configuration of Truss"),
+    (frozenset({"backend", "resources", "slurm"}), "a recipe of srt-slurm"),
+)
+"""Keys that only one tool's files have together."""
 _FLAG = re.compile(
     r"(max|tensor|gpu|kv|served|dtype|enable|trust|data|pipeline|quantization|port|host)([-_]\w+)*"
 )
@@ -49,7 +56,7 @@ def mapping_without_kind(document: Node, name: str) -> str:
         return f"a chart's description; {_RENDER}"
     if "values" in folded or len(keys & _VALUES_KEYS) > 1:
         return f"looks like a values file of Helm: {_RENDER}"
-    if folded.startswith("kustomization") or keys & {"resources", "patches", "configMapGenerator"}:
+    if folded.startswith("kustomization") or _is_kustomization(document):
         return "looks like a Kustomize file: `kustomize build . | costmeter check --file -`"
     if "jobs" in keys and ("on" in keys or "true" in keys):
         return f"looks like a workflow of GitHub Actions: {_COMMAND}"
@@ -57,4 +64,25 @@ def mapping_without_kind(document: Node, name: str) -> str:
         return "looks like a configuration of vllm serve: `costmeter check --config FILE`"
     if "architectures" in keys or "model_type" in keys:
         return "looks like a model's config.json: `costmeter check FILE --gpu NAME`"
-    return "neither a Kubernetes object (kind) nor a Compose file (services)"
+    for needed, tool in _BY_KEYS:
+        if keys >= needed:
+            return f"looks like {tool}: {_COMMAND}"
+    return f"neither a Kubernetes object (kind) nor a Compose file (services): {_COMMAND}"
+
+
+def _is_kustomization(document: Node) -> bool:
+    """Whether it lists the paths of what Kustomize puts together; `resources` of others are a mapping."""
+    listed = [(document.table or {}).get(key) for key in ("resources", "bases", "components", "patches")]
+    generators = {"configMapGenerator", "secretGenerator", "patchesStrategicMerge", "namePrefix"}
+    return bool(generators & set(document.keys)) or any(
+        node is not None and node.items and (node.items[0].text is not None or "path" in node.items[0].keys)
+        for node in listed
+    )
+
+
+def list_of_what(document: Node) -> str:
+    """What a text is whose outermost value is no mapping."""
+    first = document.items[0] if document.items else None
+    if first is not None and {"hosts", "tasks", "roles", "import_playbook"} & set(first.keys):
+        return f"looks like a playbook of Ansible: {_COMMAND}"
+    return f"must be a mapping: a Kubernetes object or a Compose file; {_COMMAND}"
