@@ -91,3 +91,45 @@ def test_a_hostile_script_takes_no_longer_than_its_text() -> None:
         with contextlib.suppress(BadInputError):
             machines(f"{A} &\n: '{filler}'\n" * 3)
         assert time.process_time() - start < 5
+
+
+TWO = "[bash, -c, 'vllm serve o/one & vllm serve o/two & wait']"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: DynamoGraphDeployment\nmetadata: {name: d}\nspec: {services: {W: {extraPodSpec: {mainContainer: "
+        f"{{command: {TWO}, resources: {{limits: {{nvidia.com/gpu: 1}}}}}}}}}}}}}}\n",
+        "kind: ServingRuntime\nmetadata: {name: r}\nspec: {supportedModelFormats: [{name: vLLM}], containers: "
+        f"[{{name: kserve-container, image: v, command: {TWO}, resources: {{limits: {{nvidia.com/gpu: 1}}}}}}]}}\n"
+        "---\nkind: InferenceService\nmetadata: {name: i}\n"
+        "spec: {predictor: {model: {modelFormat: {name: vLLM}, runtime: r, storageUri: 'hf://o/m'}}}\n",
+    ],
+)
+def test_every_server_of_an_operators_container_has_an_answer(text: str) -> None:
+    """The second server of a container of Dynamo or KServe is never passed over, and meets the first."""
+    first, second = read(text)
+    assert [each.words[0].text for each in (first, second)] == ["o/one", "o/two"]
+    assert first.machine == second.machine is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("[Container]\nImage=v\nExec=bash -c 'vllm serve o/one & vllm serve o/two & wait'\n", "v.container"),
+        (
+            f"image: {{repository: v, command: {TWO}}}\nresources: {{limits: {{nvidia.com/gpu: 1}}}}\n",
+            "values.yaml",
+        ),
+        (
+            "kind: LLMInferenceService\nmetadata: {name: l}\nspec: {model: {uri: 'hf://o/m'}, template: "
+            f"{{containers: [{{name: main, command: {TWO}}}]}}}}\n",
+            "service.yaml",
+        ),
+    ],
+)
+def test_several_servers_where_one_is_read_are_said(text: str, name: str) -> None:
+    """A quadlet, a chart's values and an LLMInferenceService stand for one server: more are not read."""
+    (server,) = servers_of(text.encode(), name)
+    assert "starts 2 servers" in (server.not_read or "")

@@ -13,6 +13,7 @@ from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.quoting import split_words
 from vllm_costmeter.sources.manifests.server import APART, DeclaredServer, each_or_fault
 from vllm_costmeter.sources.manifests.stages import staged
+from vllm_costmeter.sources.manifests.unread_values import default_notes
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
 
@@ -71,8 +72,17 @@ def _server(
         environment=start.environment,
         files=start.files,
         paths=project.mounts(service),
-        notes=project.notes(),
+        notes=(*_notes_on_defaults(project, service), *project.notes()),
     )
+
+
+def _notes_on_defaults(project: Project, service: Node) -> tuple[str, ...]:
+    sources = project.files_unread(service.get("env_file"))
+    if not sources:
+        return ()
+    texts = [word.text for key in ("entrypoint", "command") for word in _words(project, service, key)]
+    texts += [file.text.text for file in project.files(service).values()]
+    return default_notes(texts, environment_of(project, service), sources)
 
 
 def _started(project: Project, service: Node, gpus: int | None) -> Started:

@@ -113,6 +113,13 @@ class Project:
                 raise path.place.fault(f"env_file {name[:80]} cannot be read")
         return found
 
+    def files_unread(self, node: Node | None) -> list[str]:
+        """Those of `env_file` that are not there, and need not be, or that nothing says where to look for."""
+        each = () if node is None else node.items if node.items is not None else (node,)
+        paths = (item if item.text is not None else item.get("path") for item in each)
+        names = [self.text(path.text) for path in paths if path is not None and path.text is not None]
+        return [f"env_file {name}" for name in names if self._values_of(name) is None]
+
     def _extended(self, service: Node, document: Node, folder: Path | None, depth: int) -> Node:
         """The service merged over the one that it extends."""
         extends = service.get("extends") if service.table is not None else None

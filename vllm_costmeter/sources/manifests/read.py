@@ -18,6 +18,7 @@ from vllm_costmeter.sources.manifests.kubernetes.objects import kubernetes_serve
 from vllm_costmeter.sources.manifests.large import without_bystanders, without_collector
 from vllm_costmeter.sources.manifests.place import LocatedError, NoServerError, Place
 from vllm_costmeter.sources.manifests.server import DeclaredServer
+from vllm_costmeter.sources.manifests.unread_values import with_unread_sources
 from vllm_costmeter.sources.manifests.yaml_tree import LARGEST_BYTES, Node, documents
 from vllm_costmeter.sources.shell.syntax import ShellError
 
@@ -149,6 +150,8 @@ def _of_yaml(
             else:
                 servers += own
     filled = with_values_beside(objects, beside.given, beside.config_maps)
+    if b"envFrom" in kept:
+        filled = with_unread_sources(filled, beside.config_maps)
     servers += kubernetes_servers(with_claims(filled), seen)
     servers.sort(key=lambda server: server.place.line)
     if servers and all(server.not_read and server.name.split(" ")[0] in RENDERED for server in servers):

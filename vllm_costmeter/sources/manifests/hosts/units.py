@@ -14,6 +14,7 @@ from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.quoting import split_words
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.stages import staged
+from vllm_costmeter.sources.manifests.unread_values import default_notes
 
 _SECTION = re.compile(r"^\[(Unit|Service|Container|Install|Pod|Kube|Quadlet)\]\s*$", re.MULTILINE)
 _INSTANCE = re.compile(r"%[iIjJ]")
@@ -64,6 +65,7 @@ def unit_servers(
                     devices=visible_devices(EVERY, started.environment),
                     environment=started.environment,
                     files=started.files,
+                    notes=default_notes([each.value], variables, _environment_files(found)),
                 )
 
 
@@ -93,6 +95,10 @@ def _quadlet(
     place = Place(file, (run or image or found[0]).line)
     if start.words is None and start.not_read is None:
         return
+    if start.more:
+        fault = f"its container starts {len(start.each)} servers: check each, as in `costmeter check -- vllm serve ...`"
+        yield DeclaredServer(name=title, place=place, words=(), not_read=fault)
+        return
     numbers = [text.partition("=")[2] for text in devices if text.startswith("nvidia.com/gpu=")]
     listed = listed_devices(",".join(numbers)) if numbers else None
     yield DeclaredServer(
@@ -107,6 +113,11 @@ def _quadlet(
         gpus_line=next((each.line for each in found if each.key == "AddDevice"), None),
         machine="units of systemd",
         devices=visible_devices(listed, _environment(found, "Container")),
+        notes=default_notes(
+            [each.value for each in (entry, run) if each is not None],
+            {**variables, **_environment(found, "Container")},
+            _environment_files(found),
+        ),
     )
 
 
@@ -124,6 +135,11 @@ def _environment(found: list[Setting], section: str) -> dict[str, str]:
             words = split_words(each.value, each.line)
             variables |= dict(word.text.split("=", 1) for word in words if "=" in word.text)
     return variables
+
+
+def _environment_files(found: list[Setting]) -> list[str]:
+    """Files of the machine that the unit runs on; a dash before one says that it may be missing."""
+    return [f"EnvironmentFile {each.value.lstrip('-')}" for each in found if each.key == "EnvironmentFile"]
 
 
 def settings_of(text: str) -> list[Setting]:

@@ -15,6 +15,7 @@ from vllm_costmeter.sources.manifests.kubernetes.pods import (
     expanded,
     image_of,
     node_labels,
+    on_machine,
     servers_of_pod,
     with_gpus,
     with_start,
@@ -68,15 +69,17 @@ def _worker(service: Node, title: str, shared: dict[str, str], seen: list[str]) 
         files=files_of(main),
     )
     anchor = main.get("args") or main.get("command") or main
-    if start.not_read is not None:
-        yield DeclaredServer(name=title, place=anchor.place, words=(), not_read=start.not_read)
-    if start.words is None:
-        return
-    place = Place(anchor.place.file, start.words[0].line if start.words else anchor.place.line)
-    server = DeclaredServer(name=title, place=place, words=start.words, image=image_of(main))
     nodes = service.get("multinode", "nodeCount")
     pods = count_of(nodes, "nodeCount") if nodes is not None else 1
-    yield with_start(with_gpus(server, asked, node_gpus(node_labels(pod)), pods=pods), start, pods=pods)
+    for number, each in enumerate(start.each, 1):
+        own = title if not start.more else f"{title}, server {number}"
+        if each.not_read is not None:
+            yield DeclaredServer(name=own, place=anchor.place, words=(), not_read=each.not_read)
+        elif each.words is not None:
+            place = Place(anchor.place.file, each.words[0].line if each.words else anchor.place.line)
+            server = DeclaredServer(name=own, place=place, words=each.words, image=image_of(main))
+            server = with_gpus(server, asked, node_gpus(node_labels(pod)), pods=pods)
+            yield on_machine(with_start(server, each, pods=pods), asked, title, each.stage)
 
 
 def _asked(service: Node) -> Asked | None:

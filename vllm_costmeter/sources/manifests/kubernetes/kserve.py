@@ -18,6 +18,7 @@ from vllm_costmeter.sources.manifests.kubernetes.pods import (
     expanded,
     image_of,
     node_labels,
+    on_machine,
     server_of,
     servers_of_pod,
     with_gpus,
@@ -107,18 +108,18 @@ def _with_runtime(
         files={**files_of(container), **files_of(model)},
     )
     anchor = model.get("args") or model
-    if start.not_read is not None:
-        yield DeclaredServer(name=title, place=anchor.place, words=(), not_read=start.not_read)
-        return
-    if start.words is None:
-        return
-    server = DeclaredServer(
-        name=title, place=anchor.place, words=start.words, image=image_of(model) or image_of(container)
-    )
     labels = [*node_labels(spec), *node_labels(predictor)]
     asked = asked_of(model) or asked_of(container)
     pods = _over_pods(predictor)[1]
-    yield with_start(with_gpus(server, asked, node_gpus(labels), pods=pods), start, pods=pods)
+    for number, each in enumerate(start.each, 1):
+        own = title if not start.more else f"{title}, server {number}"
+        if each.not_read is not None:
+            yield DeclaredServer(name=own, place=anchor.place, words=(), not_read=each.not_read)
+        elif each.words is not None:
+            image = image_of(model) or image_of(container)
+            server = DeclaredServer(name=own, place=anchor.place, words=each.words, image=image)
+            server = with_gpus(server, asked, node_gpus(labels), pods=pods)
+            yield on_machine(with_start(server, each, pods=pods), asked, title, each.stage)
 
 
 def _over_pods(predictor: Node) -> tuple[list[Word], int]:

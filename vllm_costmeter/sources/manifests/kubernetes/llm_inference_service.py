@@ -77,6 +77,9 @@ def _server(part: Node, uri: Node, owner: str, seen: list[str]) -> DeclaredServe
     )
     if main is not None and main.get("command") is not None:
         start = started(main, {})
+        if start.more:
+            fault = f"its command starts {len(start.each)} servers, of which one has the model of this object"
+            return replace(server, words=(), not_read=fault)
         if start.words is None:
             fault = start.not_read or "its command starts no server that could be read"
             return replace(server, words=(), not_read=fault)

@@ -15,6 +15,7 @@ from vllm_costmeter.sources.manifests.kubernetes.kinds import Pod
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.stages import staged
+from vllm_costmeter.sources.manifests.unread_values import default_notes, unread_sources
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
 _REFERENCE = re.compile(r"(\$)?\$\(([A-Za-z_][\w.-]*)\)")
@@ -63,19 +64,33 @@ def servers_of(
         own = title if not start.more else f"{title}, server {number}"
         found = server_of(container, own, each, labels, pods=pods)
         if found is not None:
-            yield _on_its_gpus(container, found, title, each.stage)
+            yield _as_it_runs(container, found, title, each.stage)
 
 
-def _on_its_gpus(container: Node, server: DeclaredServer, title: str, stage: int) -> DeclaredServer:
-    """The server with the GPUs that it takes: those of its container, or of its pod where nobody keeps the GPUs of one
-    container from the others. Claims do not say how many they are."""
-    file, asked = server.place.file, asked_of(container)
+def _as_it_runs(container: Node, server: DeclaredServer, title: str, stage: int) -> DeclaredServer:
+    """The server with notes on values that are not read, and with the GPUs that it takes: those of its container, or of
+    its pod where nobody keeps the GPUs of one container from the others. Claims do not say how many they are."""
+    server = replace(server, notes=(*server.notes, *_notes_on_defaults(container)))
     if container.get("resources", "claims") is not None:
         return server
-    pod = title.rpartition(", ")[0]
+    return on_machine(server, asked_of(container), title, stage)
+
+
+def on_machine(server: DeclaredServer, asked: Asked | None, title: str, stage: int) -> DeclaredServer:
+    """The server among those of its container, `title`, that run in the same stage of its script."""
+    file, pod = server.place.file, title.rpartition(", ")[0]
     machine = f"{file}, {pod}" if asked is None else f"{file}, {title}"
     given = None if asked is None else EVERY[: asked.count]
     return replace(server, machine=staged(machine, stage), devices=visible_devices(given, server.environment))
+
+
+def _notes_on_defaults(container: Node) -> tuple[str, ...]:
+    sources = unread_sources(container)
+    if not sources:
+        return ()
+    texts = [word.text for key in ("command", "args") for word in words_of(container, key)]
+    texts += [file.text.text for file in files_of(container).values()]
+    return default_notes(texts, environment(container), sources)
 
 
 def server_of(

@@ -119,6 +119,10 @@ def chart_values(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
     asked = asked_of(document)
     start = started_by(name, words_of(image, "command"), [], {}, has_gpu=asked is not None)
     place = (image.get("command") or image).place
+    if start.more:
+        fault = f"its command starts {len(start.each)} servers: check each, as in `costmeter check -- vllm serve ...`"
+        yield DeclaredServer(name=title, place=place, words=(), not_read=fault)
+        return
     server = DeclaredServer(
         name=title, place=place, words=start.words or (), not_read=start.not_read, image=name
     )
