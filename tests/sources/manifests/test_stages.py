@@ -30,6 +30,8 @@ def machines(script: str) -> list[str | None]:
         f"{A} &\nP=$!\nif ! ready; then kill $P; exit 1; fi\n{B} &",
         f"{A} &\ncleanup() {{\n  kill $P\n}}\n{B} &",
         "start() { vllm serve $1 & }\nstart o/one\nstart o/two\nwait",
+        f'ONE="{A}"\nTWO=({B})\nbash -c "$ONE" &\n"${{TWO[@]}}" &\nwait',
+        f'ONE="\n{A} \\\n  --port 1"\nTWO="\n{B}"\nbash -c "$ONE" &\nbash -c "$TWO" &\nwait',
         "start() {\n  vllm serve $1\n}\nstart o/one &\nstart o/two &\nwait",
         "for m in o/one o/two; do\n  vllm serve $m &\ndone\nwait",
         "docker run -d --gpus all --name a vllm/vllm-openai o/one\ndocker rm -f b\n"

@@ -25,6 +25,10 @@ _UNSAID = re.compile(r"(?:^|(?<=\s))#[^\n]*|\btrap\b[^\n]*", re.MULTILINE)
 _OPENS = re.compile(r"^\s*(for|while|until)\b|^\s*(?:function\s+)?([\w-]+)\s*(?:\(\)\s*)?\{")
 _OPENINGS = re.compile(r"(?:^|;|\bdo\b)\s*(?:for|while|until)\b|^\s*(?:function\s+)?[\w-]+\s*(?:\(\)\s*)?\{")
 _CLOSES = re.compile(r"(?:^|[;&])\s*(?:done|\})")
+_KEEPS = re.compile(
+    r"^\s*(?:(?:export|local|declare|readonly)\s+)?(?:-a\s+)?\w+\+?=(\(|\"[^\"]*(?:$|serve\b|-m\s)|'[^']*(?:$|serve\b|-m\s))"
+)
+"""A command that is put into a variable: where it starts is not where it stands."""
 _DECLARES = re.compile(r"\s*(?:function\s+)?[\w-]+\s*\(\)\s*\{\s*$")
 _LONGEST_LOOP = 2_000
 _LONGEST_TEXT = 50_000
@@ -84,6 +88,8 @@ def _lines(script: Sequence[Word], ran: Machine) -> dict[int, str]:
 def _between(lines: Mapping[int, str], line: int, last: int, until: int, nth: int) -> _Between:
     """From a server in the lines `line` to `last`, after `nth` others there, to the one that begins in `until`."""
     start = _start_of_command(lines, line)
+    if any(_KEEPS.search(lines.get(at, "")) for at in (start, start - 1)):
+        return _Between(_plain(lines, start, start + _LONGEST_LOOP), "")
     if until > last:
         end = _start_of_command(lines, until)
         text, own = _plain(lines, start, max(end, last + 1)), _plain(lines, end, until + 1)

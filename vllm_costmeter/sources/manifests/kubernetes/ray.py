@@ -86,7 +86,9 @@ def llm_config(config: Node, owner: str) -> DeclaredServer:
             fault = (
                 f"its configuration is in {config.text:.80}: check that file, as in `costmeter check FILE`"
             )
-        return DeclaredServer(name=f"{owner}, model ?", place=config.place, words=(), not_read=fault)
+        return DeclaredServer(
+            name=f"{owner}, {(config.text or 'model ?')[:80]}", place=config.place, words=(), not_read=fault
+        )
     name, source = loading.get("model_id"), loading.get("model_source")
     title = f"{owner}, model {name.text if name is not None and name.text else '?'}"
     model = source if source is not None else name
