@@ -56,3 +56,12 @@ def test_a_config_in_one_word_names_no_model(tmp_path: Path, capsys: pytest.Capt
     assert main(["check", str(deployment(tmp_path, "[--config=/etc/vllm.yaml]")), *VERSION]) == 2
     assert "names no model: vLLM does not read" in (error := capsys.readouterr().err)
     assert "as two words" in error
+
+
+def test_a_typed_command_with_an_image_for_other_hardware_is_unknown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`docker run` of an image for Intel's GPUs is no more judged on the GPU of --gpu than a file with it."""
+    command = ["docker", "run", "--gpus", "all", "intel/vllm:0.10.2-xpu", "--model", "Qwen/Qwen3-8B"]
+    assert main(["check", "--gpu", "L40S", "--", *command]) == 3
+    assert "is vLLM for XPU" in capsys.readouterr().err

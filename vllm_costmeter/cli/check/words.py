@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.sources.serve_args.command import SERVER_MODULES, is_command, may_be_command
 
 if TYPE_CHECKING:
@@ -110,6 +110,12 @@ def _said_by(server: StartedServer, own: list[str]) -> list[str]:
     from vllm_costmeter.sources.serve_args.environment import DECIDING
 
     words = []
+    if server.image is not None:
+        from vllm_costmeter.sources.manifests.image import other_device
+
+        device = other_device(server.image)
+        if device is not None:
+            raise NotUnderstoodError(device)
     if server.image is not None and not any(word.partition("=")[0] == "--vllm-version" for word in own):
         from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
         from vllm_costmeter.sources.manifests.image import release_in
