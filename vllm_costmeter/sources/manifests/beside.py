@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.sources.manifests.place import Place
 from vllm_costmeter.sources.manifests.yaml_tree import Node
-from vllm_costmeter.sources.shell.machine import File
-from vllm_costmeter.sources.shell.values import Text
+from vllm_costmeter.sources.shell.machine import GIVEN, File
+from vllm_costmeter.sources.shell.values import GivenText, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,10 @@ class Beside:
     """Values of variables by name, which go before those of the file."""
     config_maps: Sequence[Node] = ()
     """ConfigMaps of other files."""
+
+    def __post_init__(self) -> None:
+        given = {name: GivenText(value) for name, value in self.given.items()}
+        object.__setattr__(self, "given", given)
 
 
 _FILES = "\x00files"
@@ -46,7 +50,7 @@ def with_values_beside(
 
 
 def files_of(container: Node) -> dict[str, File]:
-    """Texts of the ConfigMaps that are mounted into a container, by path."""
+    """Texts of the ConfigMaps that are mounted into a container, by path, and values given by hand (`GIVEN`)."""
     files = (container.table or {}).get(_FILES)
     if files is None or files.table is None:
         return {}
@@ -98,7 +102,9 @@ class _Filler:
             path: node if node.place.file == place.file else replace(node, text_line=place.line)
             for path, node in files.items()
         }
-        if files:
+        by_hand = {f"{GIVEN}{name}": Node(place, text=value) for name, value in self._given.items()}
+        if files or by_hand:
+            files |= by_hand
             table[_FILES] = Node(place, table=files)
 
     def _every(self, source: Node) -> Iterator[Node]:

@@ -10,9 +10,10 @@ from vllm_costmeter.sources.manifests.place import Word
 from vllm_costmeter.sources.shell.conditions import Conditions
 from vllm_costmeter.sources.shell.expansion import Expander
 from vllm_costmeter.sources.shell.machine import Machine, Program
-from vllm_costmeter.sources.shell.outcome import ExitError, LoopError, Outcome, ReturnError
-from vllm_costmeter.sources.shell.printed import printed
-from vllm_costmeter.sources.shell.syntax import Syntax, parse
+from vllm_costmeter.sources.shell.outcome import ExitError, LeaveError, LoopError, Outcome, ReturnError
+from vllm_costmeter.sources.shell.printed import is_printing, printed
+from vllm_costmeter.sources.shell.syntax import ShellError, Syntax, parse
+from vllm_costmeter.sources.shell.unread import names_vllm
 from vllm_costmeter.sources.shell.values import Text, Variables, unknown
 
 _COUNTS_GPUS = re.compile(r"nvidia-smi\b[^|;&]*\|\s*(grep -c|wc -l)|torch\.cuda\.device_count\(\)\s*\)")
@@ -28,6 +29,8 @@ class Builtins(ABC):
         self.calls = 0
         self.exports_all = False
         self.functions: dict[str, Syntax] = {}
+        self.called: list[tuple[str, ...]] = []
+        self._idle: set[tuple[int, str]] = set()
         self.expander = Expander(variables, self.substituted)
         self.conditions = Conditions(variables, self.expander)
 
@@ -49,25 +52,51 @@ class Builtins(ABC):
         self.machine.step(node.line)
         if self.machine.gpus is not None and _COUNTS_GPUS.search(node.text):
             return Text(str(self.machine.gpus))
-        if len(inner) != 1 or inner[0].kind != "command":
+        if len(inner) != 1 or inner[0].kind != "command" or not is_printing(inner[0].text):
+            self._start_inside(node, inner)
             return None
         words = self.words_of(inner[0], ())
         found = printed(words, self.machine) if words else None
         return None if found is None else Text(found.text.rstrip("\n"), found.unknown)
 
+    def _start_inside(self, node: Syntax, inner: Sequence[Syntax]) -> None:
+        """The servers that a substitution starts: `ID=$(docker run -d ...)`. Its other programs are not kept."""
+        key = (node.start, node.text[:80])
+        if key in self._idle:
+            return
+        before, first = self.variables.copy(), len(self.machine.programs)
+        try:
+            for each in inner:
+                self.run(each)
+        except LeaveError:
+            pass
+        except ShellError:
+            if "vllm" in node.text:
+                raise
+        finally:
+            self.variables.become(before)
+        started = [each for each in self.machine.programs[first:] if names_vllm(each, self.machine)]
+        self.machine.programs[first:] = started
+        if not started:
+            self._idle.add(key)
+
     def run_text(self, text: Text, line: int) -> Outcome:
-        """`eval` and `source`: in this shell."""
-        if not text.is_known:
+        """`eval` and `source`: in this shell. What is not known of the text is a variable there, too."""
+        self.machine.step(line)
+        if self.depth > 12:
+            return Outcome.UNDECIDED
+        try:
+            tree = parse(text.text, line)
+        except ShellError:
+            if text.is_known:
+                raise
             self.machine.start(
                 Program((Word(text.text, line, text.unknown, True),), {}, line), self.depth + 1
             )
             return Outcome.ASSUMED
         self.depth += 1
-        self.machine.step(line)
-        if self.depth > 12:
-            return Outcome.UNDECIDED
         try:
-            return self.run(parse(text.text, line))
+            return self.run(tree)
         finally:
             self.depth -= 1
 
@@ -120,9 +149,7 @@ class Builtins(ABC):
 
     def _eval(self, words: Sequence[Word]) -> Outcome:
         names = tuple(name for word in words[1:] for name in word.unknown)
-        joined = " ".join(word.text for word in words[1:])
-        is_readable = len(words) > 1 and not words[1].unknown
-        return self.run_text(Text(joined, () if is_readable else names), words[0].line)
+        return self.run_text(Text(" ".join(word.text for word in words[1:]), names), words[0].line)
 
     def _source(self, words: Sequence[Word]) -> Outcome:
         file = self.machine.file(words[1].text) if len(words) > 1 else None

@@ -12,16 +12,18 @@ from vllm_costmeter.sources.serve_args.command import start_of_flags
 from vllm_costmeter.sources.shell.env_file import env_file_values
 from vllm_costmeter.sources.shell.machine import Container, Machine, Program
 from vllm_costmeter.sources.shell.syntax import ShellError
+from vllm_costmeter.sources.shell.told import is_placeholder, names_vllm_image
 from vllm_costmeter.sources.shell.values import Text, unknown
 
 _SWITCHES = frozenset(
     """
     --detach --disable-content-trust --env-host --help --http-proxy --init --interactive --no-healthcheck
     --no-hostname --no-hosts --oom-kill-disable --passwd --privileged --publish-all --quiet --read-only
-    --read-only-tmpfs --replace --rm --rmi --rootfs --sig-proxy --tls-verify --tty
+    --read-only-tmpfs --replace --rm --rmi --rootfs --sig-proxy --tls-verify --tty --gpu --mpi --nccl --cuda-mpi
     """.split()  # noqa: SIM905 - a table of words
 )
-"""Options of `docker run` 28 and `podman run` 5 that take no value of their own; every other takes one."""
+"""Options of `docker run` 28, `podman run` 5 and `podman-hpc run` that take no value of their own; every other takes
+one."""
 _SHORT_SWITCHES = "ditPqT"
 _ENTRY_PROGRAMS = re.compile(r"(/.*/)?((ba|da|z|k)?sh|python[\d.]*|vllm|env|nohup|exec|uv|uvx|tini)")
 
@@ -42,6 +44,9 @@ def container_program(program: Program, machine: Machine) -> Program | None:
     if verb is None:
         return None
     options, rest = _options(words[verb + 1 :])
+    while rest and is_placeholder(rest[0]) and any(map(names_vllm_image, rest[1:])):
+        more, rest = _options(rest[1:])  # `docker run $EXTRA vllm/vllm-openai`: options that are not known
+        options += more
     if not rest:
         what = "an image" if words[verb].text != "exec" else "a container"
         raise ShellError(words[verb].line, f"{words[0].text} {words[verb].text} names no {what[2:].strip()}")

@@ -9,6 +9,8 @@ from vllm_costmeter.sources.manifests.place import Word
 from vllm_costmeter.sources.shell.syntax import ShellError
 from vllm_costmeter.sources.shell.values import Text
 
+GIVEN = "\x00given/"
+"""Before a variable's name among a container's files: its value is given by hand and stands over the script's own."""
 MOST_STEPS = 20_000
 MOST_PROGRAMS = 500
 DEEPEST = 12
@@ -46,6 +48,8 @@ class Program:
     line: int
     stdin: File | None = None
     container: Container | None = None
+    not_read: str | None = None
+    """Why it may be a server and could not be told, where its words do not say so."""
 
 
 @dataclass(slots=True)
@@ -60,7 +64,12 @@ class Machine:
     """Reads a file of this machine; for commands that run on it."""
     gpus: int | None = None
     """What `nvidia-smi -L | wc -l` prints; None if it is not known."""
+    given: Mapping[str, Text] = field(default_factory=dict)
+    """Variables whose value is given by hand: nothing in a script changes them."""
+    may_start: set[str] = field(default_factory=set)
+    """Variables that hold different texts by what only the running machine knows, one of which starts vLLM."""
     steps: int = 0
+    _noted: set[tuple[str, ...]] = field(default_factory=set)
 
     def step(self, line: int) -> None:
         """Count one command. ShellError past the limit."""
@@ -74,6 +83,10 @@ class Machine:
             raise ShellError(program.line, f"more than {DEEPEST} shells start one another")
         if self.is_shell(program, self, depth):
             return
+        texts = tuple(word.text for word in program.words)
+        if texts in self._noted and not any("vllm" in text for text in texts):
+            return  # a round of a loop, or another call of a function: nothing new
+        self._noted.add(texts)
         if len(self.programs) >= MOST_PROGRAMS:
             raise ShellError(program.line, f"the script starts more than {MOST_PROGRAMS} programs")
         self.programs.append(program)

@@ -9,6 +9,12 @@ from vllm_costmeter.sources.shell.machine import Machine
 from vllm_costmeter.sources.shell.values import Text
 
 _MOST_NUMBERS = 10_000
+_PRINTERS = ("echo", "cat", "printf", "seq", "basename", "dirname")
+
+
+def is_printing(command: str) -> bool:
+    """Whether a command is one of those that `printed` knows, by its first word."""
+    return command.split(maxsplit=1)[:1] != [] and command.split(maxsplit=1)[0] in _PRINTERS
 
 
 def printed(words: Sequence[Word], machine: Machine) -> Text | None:

@@ -15,6 +15,7 @@ from vllm_costmeter.sources.shell.outcome import LeaveError, Outcome, ReturnErro
 from vllm_costmeter.sources.shell.parameters import matcher
 from vllm_costmeter.sources.shell.plain import plain_words
 from vllm_costmeter.sources.shell.syntax import ParserMissingError, ShellError, Syntax, parse
+from vllm_costmeter.sources.shell.unread import may_start
 from vllm_costmeter.sources.shell.values import Variables
 
 _UNKNOWABLE = (Outcome.UNDECIDED, Outcome.ASSUMED)
@@ -24,6 +25,7 @@ def run_script(
     script: str, variables: Variables, machine: Machine, first_line: int = 1, depth: int = 0
 ) -> None:
     """Add the programs that the script starts to `machine`. ShellError for what is not a shell script."""
+    variables.fix(machine.given)
     try:
         _Runner(variables, machine, depth).script(script, first_line)
     except ParserMissingError:
@@ -113,7 +115,11 @@ class _Runner(Loops):
             raise left
         self.variables.become(after[0])
         for other in after[1:]:
-            self.variables.become_either(self.variables.copy(), other)
+            one = self.variables.copy()
+            for name, *values in one.differing(other):
+                if any(value is not None and may_start(value, self.machine) for value in values):
+                    self.machine.may_start.add(name)
+            self.variables.become_either(one, other)
 
     def _if(self, node: Syntax) -> Outcome:
         ways = _branches(node)

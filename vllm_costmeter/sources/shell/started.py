@@ -8,8 +8,10 @@ from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.sources.manifests.place import Word
 from vllm_costmeter.sources.serve_args.command import start_of_flags
 from vllm_costmeter.sources.shell.containers import visible_gpus
-from vllm_costmeter.sources.shell.machine import File, Machine, Program
-from vllm_costmeter.sources.shell.values import Text, unknown
+from vllm_costmeter.sources.shell.machine import GIVEN, File, Machine, Program
+from vllm_costmeter.sources.shell.told import told_words
+from vllm_costmeter.sources.shell.unread import why_unread
+from vllm_costmeter.sources.shell.values import GivenText, Text, unknown
 from vllm_costmeter.sources.shell.wrappers import SPEAK_OF_SERVERS, environment, run_nested
 
 
@@ -36,6 +38,8 @@ class StartedServer:
     """The GPUs that its container gets, as `Container` has them; None outside one, too."""
     files: Mapping[str, File] = field(default_factory=dict)
     """Texts in its container, by path: those given, and those that the script wrote."""
+    not_read: str | None = None
+    """Why it may be a server and could not be told; its one word then is what is not known."""
 
 
 def run_command(
@@ -47,17 +51,24 @@ def run_command(
 ) -> Machine:
     """Every program that the command starts, in order: itself, or those of its script.
 
-    `variables`: the environment; `$(NAME)` as NAME's own value stands for one that is not known. `files`: texts in
-    the container, by path. `open_file` reads a file of this machine. `gpus`: those of the container.
+    `variables`: the environment; `$(NAME)` as NAME's own value stands for one that is not known, `GivenText` for one
+    that no script changes. `files`: texts in the container, by path; under `GIVEN`, such values too. `open_file` reads
+    a file of this machine. `gpus`: those of the container.
     ShellError for a script that cannot be read.
     """
-    machine = Machine(files=dict(files or {}), is_shell=run_nested, gpus=gpus)
+    by_hand = {
+        path[len(GIVEN) :]: file.text for path, file in (files or {}).items() if path.startswith(GIVEN)
+    }
+    own = {path: file for path, file in (files or {}).items() if not path.startswith(GIVEN)}
+    machine = Machine(files=own, is_shell=run_nested, gpus=gpus)
     if open_file is not None:
         machine.open_file = open_file
     given = {
         name: unknown(f"${name}") if value == f"$({name})" else Text(value)
         for name, value in variables.items()
     }
+    typed = {name: given[name] for name, value in variables.items() if isinstance(value, GivenText)}
+    machine.given = {**by_hand, **typed}
     if command:
         machine.start(Program(tuple(command), given, command[0].line), 0)
     return machine
@@ -70,11 +81,17 @@ def servers_started(machine: Machine) -> list[StartedServer]:
 
 
 def server_started(program: Program, machine: Machine) -> StartedServer | None:
-    """The program as a vLLM server; None for any other."""
-    at = start_of_flags([word.text for word in program.words])
-    if at is None or program.words[0].text.rsplit("/", 1)[-1] in SPEAK_OF_SERVERS:
+    """The program as a vLLM server, or as one that may be and was not read; None for any other."""
+    if not program.words or program.words[0].text.rsplit("/", 1)[-1] in SPEAK_OF_SERVERS:
         return None
-    return server_with(program, at, machine)
+    at = start_of_flags(told_words(program.words))
+    if at is not None:
+        return server_with(program, at, machine)
+    found = why_unread(program, machine)
+    if found is None:
+        return None
+    word = Word(found.what, program.words[0].line, (found.what,))
+    return StartedServer((word,), not_read=found.why)
 
 
 def server_with(program: Program, at: int, machine: Machine) -> StartedServer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass
 
@@ -20,6 +20,12 @@ class Text:
     @property
     def is_known(self) -> bool:
         return not self.unknown
+
+
+class GivenText(str):
+    """A value given by hand (`--set`), which stands over any that a file or a script gives."""
+
+    __slots__ = ()
 
 
 Value = Text | tuple[Text, ...]
@@ -43,17 +49,25 @@ class Variables:
         self._values: dict[str, Value] = {name: _given(name, value) for name, value in given.items()}
         self._exported = set(self._values)
         self.arguments: tuple[Text, ...] = tuple(arguments or ())
+        self._fixed: frozenset[str] = frozenset()
+
+    def fix(self, given: Mapping[str, Text]) -> None:
+        """Values that stand over any other: no assignment changes them."""
+        self._values |= given
+        self._fixed = frozenset(given)
 
     def get(self, name: str) -> Value | None:
         """The value; None for a variable that nothing sets."""
         return self._values.get(name)
 
     def set(self, name: str, value: Value) -> None:
-        self._values[name] = value
+        if name not in self._fixed:
+            self._values[name] = value
 
     def unset(self, name: str) -> None:
-        self._values.pop(name, None)
-        self._exported.discard(name)
+        if name not in self._fixed:
+            self._values.pop(name, None)
+            self._exported.discard(name)
 
     def export(self, name: str) -> None:
         self._exported.add(name)
@@ -65,7 +79,7 @@ class Variables:
 
     def copy(self) -> Variables:
         made = Variables({}, self.arguments)
-        made._values, made._exported = dict(self._values), set(self._exported)
+        made._values, made._exported, made._fixed = dict(self._values), set(self._exported), self._fixed
         return made
 
     def equals(self, other: Variables) -> bool:
@@ -75,6 +89,13 @@ class Variables:
         """Take another's values."""
         self._values, self._exported = dict(other._values), set(other._exported)
         self.arguments = other.arguments
+
+    def differing(self, other: Variables) -> Iterator[tuple[str, Value | None, Value | None]]:
+        """(name, this value, the other's) of each variable that the two hold differently."""
+        for name in {**self._values, **other._values}:
+            value, theirs = self.get(name), other.get(name)
+            if value != theirs:
+                yield name, value, theirs
 
     def become_either(self, one: Variables, two: Variables) -> None:
         """What is true of both; a variable whose value differs is not known."""

@@ -11,10 +11,11 @@ from vllm_costmeter.sources.serve_args.command import start_of_flags
 from vllm_costmeter.sources.shell.containers import container_program
 from vllm_costmeter.sources.shell.machine import Machine, Program
 from vllm_costmeter.sources.shell.run import run_script
+from vllm_costmeter.sources.shell.told import runs_an_image, told_words
 from vllm_costmeter.sources.shell.values import Text, Variables
 
 SHELLS = ("sh", "bash", "dash", "ash", "zsh", "ksh")
-CONTAINER_TOOLS = ("docker", "podman", "nerdctl")
+CONTAINER_TOOLS = ("docker", "podman", "nerdctl", "podman-hpc")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 SPEAK_OF_SERVERS = frozenset(
     (
@@ -31,9 +32,28 @@ SPEAK_OF_SERVERS = frozenset(
         "man",
         "logger",
         "cat",
+        "chmod",
+        "chown",
+        "cp",
+        "dos2unix",
+        "head",
+        "install",
+        "ln",
+        "ls",
+        "mv",
+        "rm",
+        "rsync",
+        "scp",
+        "sed",
+        "shellcheck",
+        "stat",
+        "tail",
+        "tee",
+        "touch",
+        "wc",
     )
 )
-"""Programs that may have `vllm serve` among their words and start none."""
+"""Programs that may have `vllm serve` or a script among their words and start none."""
 _RUN_A_TEXT = frozenset(
     ("ssh", "tmux", "screen", "su", "script", "parallel", "xargs", "flock", "runuser", "watch")
 )
@@ -46,7 +66,7 @@ def run_nested(program: Program, machine: Machine, depth: int) -> bool:
     words = program.words
     if not words or _name(words[0]) in SPEAK_OF_SERVERS:
         return False
-    server = start_of_flags([word.text for word in words])
+    server = start_of_flags(told_words(words))
     for at, word in enumerate(words):
         if server is not None and at >= server - 1:
             return False
@@ -54,7 +74,7 @@ def run_nested(program: Program, machine: Machine, depth: int) -> bool:
         inner: Callable[[], bool] | None = None
         if name in SHELLS:
             inner = _shell(program, at, machine, depth)
-        elif name in CONTAINER_TOOLS:
+        elif name in CONTAINER_TOOLS or runs_an_image(words[at:]):
             made = container_program(
                 replace(program, words=words[at:], environment=environment(program, at)), machine
             )
@@ -126,9 +146,10 @@ def _script(program: Program, at: int, machine: Machine, depth: int) -> Callable
 def _text_of(program: Program, at: int, machine: Machine, depth: int) -> Callable[[], bool] | None:
     """`ssh HOST 'vllm serve ...'`: the first word that is a script itself."""
     for word in program.words[at + 1 :]:
-        if " " in word.text and "vllm" in word.text:
+        text = re.sub(r"^--[\w-]+=", "", word.text)  # `gcloud compute ssh VM --command="vllm serve ..."`
+        if " " in text and "vllm" in text:
             given = environment(program, at)
-            return _ready(Text(word.text, word.unknown), (), given, machine, line=word.line, depth=depth)
+            return _ready(Text(text, word.unknown), (), given, machine, line=word.line, depth=depth)
     return None
 
 
