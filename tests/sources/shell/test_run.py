@@ -102,3 +102,31 @@ def test_nested_loops_end() -> None:
     """Two hundred rounds of two hundred rounds are past the limit of commands."""
     with pytest.raises(ShellError, match=f"more than {MOST_STEPS} commands"):
         servers("for i in {1..200}; do for j in {1..200}; do A=$j; done; done")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "until (exec 3<>/dev/tcp/localhost/1) 2>/dev/null; do sleep 1; done",
+        "exec {fd}<>/tmp/pipe; exec 4<> \"$FIFO\"",
+        'echo "\\`${a}\\`${b:+, s: \\`${b}\\`}"',
+        "cat <<'E' | while read x; do\na b (c):\nE\necho $x; done",
+        "python3 - <<PY | while IFS= read -r c; do\nfor n in sorted(A):\n    print(n)\nPY\n  echo $c\ndone",
+    ],
+)  # fmt: skip
+def test_valid_bash_that_the_grammar_refuses_is_read(script: str) -> None:
+    """Files opened for both ways, escaped backquotes in defaults, here-documents before a loop; with their lines."""
+    found = servers(f"{script}\nvllm serve m")
+    assert (lines(found), found[0].words[0].line) == (["m"], script.count("\n") + 2)
+
+
+def test_a_text_that_names_vllm_is_never_left_out_to_be_read() -> None:
+    """What the grammar refuses stays refused where it may hold a server."""
+    with pytest.raises(ShellError, match="not valid shell"):
+        servers("cat <<'E' | while read x; do\nvllm serve m (c):\nE\n$x; done\nvllm serve n")
+
+
+def test_a_script_of_many_texts_without_an_end_is_refused_in_time() -> None:
+    """Each rewriting is linear."""
+    with pytest.raises(ShellError):
+        servers("cat <<E | while read x; do\n" * 8000)

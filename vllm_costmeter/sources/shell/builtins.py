@@ -117,8 +117,8 @@ class Builtins(ABC):
 
     def _exec(self, words: Sequence[Word]) -> Outcome:
         rest = list(words[1:])
-        while rest and rest[0].text.startswith("-"):
-            rest = rest[2:] if rest[0].text == "-a" else rest[1:]
+        while rest and (rest[0].text.startswith("-") or re.fullmatch(r"\{[A-Za-z_]\w*\}", rest[0].text)):
+            rest = rest[2:] if rest[0].text == "-a" else rest[1:]  # `exec {fd}> file` opens a file alone
         if not rest:
             return Outcome.YES
         program = Program(tuple(rest), self.variables.environment(), words[0].line)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.sources.shell.repairs import rewritten
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -72,6 +73,12 @@ def parse(script: str, first_line: int = 1) -> Syntax:
     if len(data) > LARGEST_BYTES:
         raise ShellError(first_line, f"a script above {LARGEST_BYTES >> 10} KiB is not read")
     root = _parser().parse(data).root_node
+    if root.has_error:
+        for changed in rewritten(data):
+            other = _parser().parse(changed).root_node
+            if not other.has_error:
+                root, data = other, changed
+                break
     try:
         if root.has_error:
             raise _fault(root, data, first_line)
