@@ -188,3 +188,31 @@ def test_a_placeholder_for_the_model_is_said_so(text: str, capsys: pytest.Captur
     """Not looked for on disk or on the Hub."""
     assert main(["check", text, "--gpu", "L4"]) == 2
     assert "is a placeholder for the model" in capsys.readouterr().err
+
+
+def test_a_value_given_by_hand_stands_over_a_scripts_own(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the line on a placeholder advises has its effect, whatever the script assigns."""
+    file = tmp_path / "run.sh"
+    file.write_text(f'LENGTH=1024; [ -f x ] && LENGTH=256\nvllm serve {model} --max-model-len "$LENGTH"\n')
+    words = ["check", "--file", str(file), *VERSION, "--gpu", "L4"]
+    assert main(words) == 2
+    assert "add --set LENGTH=VALUE" in capsys.readouterr().err
+    assert main([*words, "--set", "LENGTH=512", "--format", "json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["checks"]
+    assert found["engine"]["max_model_len"] == 512
+
+
+def test_every_server_of_a_script_is_counted(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of a substitution, of options that are not known and of a program that is not known, too."""
+    file = tmp_path / "run.sh"
+    image = f"vllm/vllm-openai:v0.32.0 --model {model}"
+    file.write_text(
+        f"$PYTHON -m vllm.entrypoints.openai.api_server --model {model}\n"
+        f"ID=$(docker run -d --gpus device=1 {image})\ndocker run -d $EXTRA {image}\n"
+    )
+    assert main(["check", "--file", str(file), *VERSION, "--gpu", "L4"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("3 servers checked")

@@ -19,7 +19,9 @@ PIECES = (
 vllm serve m|$A|"$B"|${A:-x}|${A:+y z}|${A[@]}|$((A+1))|$(echo x)|`x`|'q'|"|'|A=1|B+=2|L=(a b)|if [ $A = 1 ]|; then
 ; else|fi|for i in 1 2|; do|done|while true|case $A in|a)|;;|esac|f() {|}|f|(|)|&&|&|;|<<EOF|> f|exec|exit|break|shift
 set --|eval|bash -c|source f|{1..3}|{{x}}|<M>|#c|!|env X=1|sudo|docker run --gpus 2 i|((i++))|[[ $A == b* ]]|read x
-unset A|${A//b/c}|${!A}|${#A}|$@|$1|\\|~|*|?|--|-e|=|é
+unset A|${A//b/c}|${!A}|${#A}|$@|$1
+$(docker run vllm/x:1 m)|$A serve m|nohup $A|eval "$A m"|kubectl run x|ssh h|f $c|[ -z $M ]
+\\|~|*|?|--|-e|=|é
 """.replace("\n", "|")
     .strip("|")
     .split("|")

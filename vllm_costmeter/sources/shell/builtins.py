@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from vllm_costmeter.sources.manifests.place import Word
 from vllm_costmeter.sources.shell.conditions import Conditions
 from vllm_costmeter.sources.shell.expansion import Expander
-from vllm_costmeter.sources.shell.machine import Machine, Program
+from vllm_costmeter.sources.shell.machine import Guard, Machine, Program
 from vllm_costmeter.sources.shell.outcome import ExitError, LeaveError, LoopError, Outcome, ReturnError
 from vllm_costmeter.sources.shell.printed import is_printing, printed
 from vllm_costmeter.sources.shell.syntax import ShellError, Syntax, parse
@@ -30,6 +30,9 @@ class Builtins(ABC):
         self.exports_all = False
         self.functions: dict[str, Syntax] = {}
         self.called: list[tuple[str, ...]] = []
+        self.guarded_by: tuple[str, ...] = ()
+        """Variables that nothing sets, for which a test has led here."""
+        self.passed: set[tuple[int, tuple[str, ...]]] = set()
         self._idle: set[tuple[int, str]] = set()
         self.expander = Expander(variables, self.substituted)
         self.conditions = Conditions(variables, self.expander)
@@ -126,7 +129,11 @@ class Builtins(ABC):
         raise ExitError
 
     def _leave(self, words: Sequence[Word]) -> Outcome:
-        raise ExitError if words[0].text == "exit" else ReturnError
+        if words[0].text == "return":
+            raise ReturnError
+        if self.guarded_by:
+            self.machine.guards.append(Guard(words[0].line, self.guarded_by, ends=True))
+        raise ExitError
 
     def _leave_loop(self, words: Sequence[Word]) -> Outcome:
         count = int(words[1].text) if len(words) > 1 and re.fullmatch(r"[1-9]\d?", words[1].text) else 1

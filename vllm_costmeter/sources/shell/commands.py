@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from vllm_costmeter.sources.manifests.place import Word
@@ -32,6 +33,9 @@ _WORDS = (
 )
 
 
+_EVERY_ARGUMENT = re.compile(r'"?(\$[@*])"?')
+
+
 class SimpleCommands(Builtins):
     """The commands of one shell."""
 
@@ -53,6 +57,9 @@ class SimpleCommands(Builtins):
             self.variables.set(name.text, elements)
             return Outcome.YES
         text = self.expander.text(value)
+        if value is not None and not self.calls and not self.variables.arguments:
+            every = _EVERY_ARGUMENT.fullmatch(value.text)
+            text = text if every is None else unknown(every[1])  # as `$1`: given to the script, if at all
         if sign == "+=" and isinstance(before, tuple):
             first = before[0] if before else Text("")
             self.variables.set(name.text, (_joined(first, text), *before[1:]))

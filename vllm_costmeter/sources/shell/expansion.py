@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from vllm_costmeter.sources.shell.arithmetic import Arithmetic, NotKnownError
 from vllm_costmeter.sources.shell.fields import Field, Fields
-from vllm_costmeter.sources.shell.parameters import changed
+from vllm_costmeter.sources.shell.parameters import changed, unescaped_ansi
 from vllm_costmeter.sources.shell.syntax import ShellError, Syntax
 from vllm_costmeter.sources.shell.values import LONGEST, Text, Value, Variables, unknown
 
@@ -21,7 +21,6 @@ _SPECIAL = (
     "process_substitution",
     "brace_expression",
 )
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "e": "\x1b"}
 MOST_FIELDS = 10_000
 _EVERY_ONE = re.compile(r'"\$(@|\{@\}|\{\w+\[@\]\})"')
 """Makes no field where there is none."""
@@ -36,6 +35,8 @@ class Expander:
     def __init__(self, variables: Variables, substitute: Substitute) -> None:
         self._variables = variables
         self._substitute = substitute
+        self.unset: list[str] = []
+        """Variables without a value that were asked for, `1` and on among them."""
         self.arithmetic = Arithmetic(variables, self.text)
 
     def fields(self, node: Syntax) -> list[Field]:
@@ -66,7 +67,7 @@ class Expander:
         if node.kind == "raw_string":
             into.quoted(Text(node.text[1:-1]))
         elif node.kind == "ansi_c_string":
-            into.quoted(Text(_unescaped_ansi(node.text[2:-1])))
+            into.quoted(Text(unescaped_ansi(node.text[2:-1])))
         elif node.kind in ("string", "translated_string"):
             start = node.start + len(node.text) - len(node.text.lstrip("$")) + 1
             if not _EVERY_ONE.fullmatch(node.text):
@@ -153,6 +154,8 @@ class Expander:
         prefix = node.children[1].kind if at > 1 else ""
         operator = behind[0] if behind and behind[0].kind != "}" else None
         value = self._looked_up(name)
+        if value is None or (name.text == "#" and not self._variables.arguments):
+            self.unset.append("1" if name.text == "#" else name.text)
         if prefix == "!" and isinstance(value, Text) and value.text.isidentifier():
             value = self._variables.get(value.text)
         elif prefix == "#":
@@ -243,7 +246,3 @@ def _length(value: Value | None, node: Syntax) -> Text:
     if isinstance(value, tuple):
         return Text(str(len(value)))
     return _placeholder(node) if value is None or not value.is_known else Text(str(len(value.text)))
-
-
-def _unescaped_ansi(text: str) -> str:
-    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), text, flags=re.DOTALL)

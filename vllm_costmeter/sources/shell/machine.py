@@ -52,6 +52,16 @@ class Program:
     """Why it may be a server and could not be told, where its words do not say so."""
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A place of a script from which it goes on only where variables are set that nothing sets."""
+
+    line: int
+    names: tuple[str, ...]
+    ends: bool = False
+    """Whether the script ends there; otherwise it passes over what may start a server."""
+
+
 @dataclass(slots=True)
 class Machine:
     """Files by path, and the programs started so far."""
@@ -68,6 +78,7 @@ class Machine:
     """Variables whose value is given by hand: nothing in a script changes them."""
     may_start: set[str] = field(default_factory=set)
     """Variables that hold different texts by what only the running machine knows, one of which starts vLLM."""
+    guards: list[Guard] = field(default_factory=list)
     steps: int = 0
     _noted: set[tuple[str, ...]] = field(default_factory=set)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "e": "\x1b"}
+
 
 def changed(operator: str, text: str, operand: str) -> str | None:
     """The text after `#`, `%`, `/`, `^`, `,` or `:`; None for an operator that is not read."""
@@ -49,6 +51,11 @@ def _part(text: str, operand: str) -> str | None:
     start = int(match[1])
     start = max(len(text) + start, 0) if start < 0 else start
     return text[start:] if match[2] is None else text[start : start + int(match[2])]
+
+
+def unescaped_ansi(text: str) -> str:
+    """The text of `$'...'`."""
+    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), text, flags=re.DOTALL)
 
 
 class matcher:  # noqa: N801 - called like a function

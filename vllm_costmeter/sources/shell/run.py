@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 
 from vllm_costmeter.sources.shell.conditions import arithmetic_truth
 from vllm_costmeter.sources.shell.loops import Loops
-from vllm_costmeter.sources.shell.machine import Machine, Program
+from vllm_costmeter.sources.shell.machine import Guard, Machine, Program
 from vllm_costmeter.sources.shell.outcome import LeaveError, Outcome, ReturnError
 from vllm_costmeter.sources.shell.parameters import matcher
 from vllm_costmeter.sources.shell.plain import plain_words
 from vllm_costmeter.sources.shell.syntax import ParserMissingError, ShellError, Syntax, parse
-from vllm_costmeter.sources.shell.unread import may_start
+from vllm_costmeter.sources.shell.unread import may_start, mentions_server, note_guard
 from vllm_costmeter.sources.shell.values import Variables
 
 _UNKNOWABLE = (Outcome.UNDECIDED, Outcome.ASSUMED)
@@ -28,6 +28,7 @@ def run_script(
     variables.fix(machine.given)
     try:
         _Runner(variables, machine, depth).script(script, first_line)
+        note_guard(script, machine)
     except ParserMissingError:
         words = plain_words(script, first_line)
         if words is None:
@@ -60,10 +61,11 @@ class _Runner(Loops):
 
     def _list(self, node: Syntax) -> Outcome:
         left, sign, right = node.children[0], node.children[1].kind, node.children[-1]
-        outcome = self.run(left)
+        outcome, unset = self._asked(lambda: self.run(left))
         goes_on = Outcome.YES if sign == "&&" else Outcome.NO
         if outcome is goes_on or (outcome is Outcome.ASSUMED and sign == "&&"):
-            return self.run(right)
+            return self._guarded(unset, [right])
+        self._pass_over(unset if outcome not in _UNKNOWABLE else (), right)
         if outcome in _UNKNOWABLE:
             self.either(lambda: self.run(right), lambda: None)
             return Outcome.UNDECIDED
@@ -129,13 +131,35 @@ class _Runner(Loops):
         if not ways:
             return Outcome.YES
         (conditions, body), rest = ways[0], ways[1:]
-        outcome = self.run_all(conditions) if conditions else Outcome.YES
+        outcome, unset = self._asked(lambda: self.run_all(conditions) if conditions else Outcome.YES)
         if outcome is Outcome.YES:
-            return self.run_all(body)
+            return self._guarded(unset, body)
         if outcome is Outcome.NO:
+            self._pass_over(unset, *body)
             return self._chosen(rest)
         self.either(lambda: self.run_all(body), lambda: self._chosen(rest))
         return Outcome.ASSUMED
+
+    def _asked(self, condition: Callable[[], Outcome]) -> tuple[Outcome, tuple[str, ...]]:
+        """How a condition ends, and the variables without a value that it asks for."""
+        self.expander.unset.clear()
+        outcome = condition()
+        return outcome, tuple(dict.fromkeys(self.expander.unset))
+
+    def _guarded(self, unset: tuple[str, ...], nodes: Sequence[Syntax]) -> Outcome:
+        """Statements to which variables that are not set have led."""
+        before, self.guarded_by = self.guarded_by, self.guarded_by or unset
+        try:
+            return self.run_all(nodes)
+        finally:
+            self.guarded_by = before
+
+    def _pass_over(self, unset: tuple[str, ...], *nodes: Syntax) -> None:
+        if not unset or (nodes[0].start, unset) in self.passed:
+            return
+        self.passed.add((nodes[0].start, unset))
+        if any(mentions_server(each.text) for each in nodes):
+            self.machine.guards.append(Guard(nodes[0].line, unset))
 
     def run_all(self, nodes: Sequence[Syntax]) -> Outcome:
         outcome = Outcome.YES
@@ -146,7 +170,9 @@ class _Runner(Loops):
         return outcome
 
     def _case(self, node: Syntax) -> Outcome:
+        self.expander.unset.clear()
         subject = self.expander.text(next(iter(node.under("value")), None))
+        unset = tuple(dict.fromkeys(self.expander.unset))
         undecided: list[list[Syntax]] = []
         for item in (each for each in node.children if each.kind == "case_item"):
             end = next((n for n, each in enumerate(item.children) if each.kind == ")"), 0)
@@ -161,7 +187,9 @@ class _Runner(Loops):
             else:
                 undecided.append(body)
         if subject.is_known and len(undecided) == 1:
-            return self.run_all(undecided[0])
+            if unset:
+                self.machine.guards.append(Guard(node.line, unset))
+            return self._guarded(unset, undecided[0])
         if undecided:
             self.either(*[lambda body=body: self.run_all(body) for body in undecided], lambda: None)
         return Outcome.ASSUMED

@@ -7,22 +7,30 @@ from collections.abc import Iterator
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.sources.manifests.place import Word
+from vllm_costmeter.sources.serve_args.command import start_of_flags
 from vllm_costmeter.sources.shell.machine import Machine, Program
-from vllm_costmeter.sources.shell.told import is_placeholder, names_vllm_image
+from vllm_costmeter.sources.shell.told import is_placeholder, names_vllm_image, told_words
 from vllm_costmeter.sources.shell.values import Value
 
 _SERVES = re.compile(
     r"(?<![\w.-])vllm[\"']?\s+serve\b|vllm\.entrypoints\.(openai\.)?api_server|vllm/entrypoints/\S*api_server|"
-    r"\bdynamo\.vllm\b|\b(run|create)\b[^\n]*\s([\w.:-]+/)*vllm[\w-]*[:/]\w"
+    r"\bdynamo\.vllm\b|\b(run|create)\b(?:[^\n]|(?<=\\)\n){0,1000}\s([\w.:-]+/)*vllm[\w-]*[:/]\w"
 )
 _DECLARES = re.compile(
     r"\bimage:\s*[\"']?[\w.:/-]*vllm|^kind:\s*(LLMInferenceService|VLLMRuntime)\b", re.MULTILINE
 )
+_LONGEST_COMMAND = 4000
 _VARIABLE = re.compile(r"\$\{?!?([A-Za-z_]\w*)")
 _VLLM_FLAGS = re.compile(
     r"--(max[-_]model[-_]len|tensor[-_]parallel[-_]size|gpu[-_]memory[-_]utilization|"
     r"pipeline[-_]parallel[-_]size|max[-_]num[-_]seqs|enforce[-_]eager)\b"
 )
+_SPEAKS = re.compile(
+    r"(?:^|\s)#[^\n]*|(?:^|[;&|({])[ \t]*"
+    r"(?:\w*log\w*|echo|printf|e?grep|pgrep|pkill|die|fail|err\w*|info|warn\w*|usage)\b[^;&|\n]*",
+    re.MULTILINE,
+)
+"""Comments and messages."""
 _ELSEWHERE = frozenset(
     """
     kubectl oc microk8s k3s singularity apptainer shifter sarus enroot charliecloud udocker pm2 gcloud az aws ssh
@@ -59,8 +67,8 @@ class Unread:
 def may_start(value: Value, machine: Machine) -> bool:
     """Whether a variable's value is, or holds, a command that starts vLLM."""
     texts = value if isinstance(value, tuple) else (value,)
-    whole = " ".join(each.text for each in texts)
-    return _SERVES.search(whole) is not None or any(
+    whole = " ".join(each.text for each in texts)[:_LONGEST_COMMAND]
+    return ("vllm" in whole and _SERVES.search(whole) is not None) or any(
         _name(placeholder) in machine.may_start for each in texts for placeholder in each.unknown
     )
 
@@ -70,8 +78,33 @@ def names_vllm(program: Program, machine: Machine) -> bool:
     return any("vllm" in word.text for word in program.words) or why_unread(program, machine) is not None
 
 
+def is_server(program: Program, machine: Machine) -> bool:
+    """Whether the program is a server by its words, or may be one."""
+    return start_of_flags(told_words(program.words)) is not None or why_unread(program, machine) is not None
+
+
+def note_guard(script: str, machine: Machine) -> None:
+    """A script that names a server and starts none, as variables are not set: a server that was not read."""
+    guards, machine.guards = machine.guards, []
+    if (
+        not guards
+        or not mentions_server(script)
+        or any(is_server(each, machine) for each in machine.programs)
+    ):
+        return
+    guard = next((each for each in reversed(guards) if each.ends), guards[-1])
+    name = guard.names[0]
+    what = f"${name}"
+    does = "ends" if guard.ends else "passes over its server"
+    hint = "check it as `-- bash SCRIPT ARGUMENTS`" if name.isdecimal() else f"add --set {name}=VALUE"
+    why = f"the script {does} at line {guard.line}, unless {what} is set: {hint}"
+    machine.programs.append(Program((Word(what, guard.line, (what,)),), {}, guard.line, not_read=why))
+
+
 def why_unread(program: Program, machine: Machine) -> Unread | None:
     """What of a program that is no server by its words may be one; None where nothing speaks for it."""
+    if not program.words:
+        return None
     if program.not_read is not None:
         return Unread(program.words[0].text, program.not_read)
     return next(
@@ -121,7 +154,7 @@ def _by_text(program: Program) -> Unread | None:
     """A here-document that another machine or tool starts: `ssh HOST <<EOF`, `kubectl apply -f - <<EOF`."""
     names = [_base(word) for word in program.words[:1]]
     text = program.stdin.text.text if program.stdin is not None else ""
-    if not text or names[0] in _KEEP_TEXTS or not _mentions(text):
+    if not text or names[0] in _KEEP_TEXTS or not mentions_server(text):
         return None
     shown = _shown(program.words)
     return Unread(shown, f"runs {shown} with a text that starts vLLM: check that text by itself")
@@ -137,7 +170,7 @@ def _by_file(program: Program, machine: Machine) -> Unread | None:
     else:
         return None
     for path in paths:
-        if _mentions(machine.files[path].text.text):
+        if mentions_server(machine.files[path].text.text):
             shown = _shown(program.words)
             return Unread(
                 shown,
@@ -167,8 +200,11 @@ def _parts(word: Word) -> Iterator[Word]:
         yield Word(re.sub(r"^(docker|oras|library)://", "", text), word.line)
 
 
-def _mentions(text: str) -> bool:
-    kept = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("#", "echo ")))
+def mentions_server(text: str) -> bool:
+    """Whether a text of commands or objects starts vLLM by its words, aside from comments and messages."""
+    if "vllm" not in text.casefold():
+        return False
+    kept = _SPEAKS.sub("", text)
     return _SERVES.search(kept) is not None or _DECLARES.search(kept) is not None
 
 
