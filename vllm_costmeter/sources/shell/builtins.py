@@ -51,7 +51,7 @@ class Builtins(ABC):
 
     def substituted(self, node: Syntax) -> Text | None:
         """`$(command)`, for commands whose output is known."""
-        inner = [each for each in node.children if each.kind not in ("$(", ")", "`")]
+        inner = [each for each in node.children if each.kind not in ("$(", "<(", ">(", ")", "`")]
         self.machine.step(node.line)
         if self.machine.gpus is not None and _COUNTS_GPUS.search(node.text):
             return Text(str(self.machine.gpus))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.errors import BadInputError
@@ -12,7 +12,7 @@ from vllm_costmeter.sources.serve_args.command import start_of_flags
 from vllm_costmeter.sources.shell.env_file import env_file_values
 from vllm_costmeter.sources.shell.machine import Container, Machine, Program
 from vllm_costmeter.sources.shell.syntax import ShellError
-from vllm_costmeter.sources.shell.told import is_placeholder, names_vllm_image
+from vllm_costmeter.sources.shell.told import is_image, is_placeholder
 from vllm_costmeter.sources.shell.values import Text, unknown
 
 _SWITCHES = frozenset(
@@ -44,7 +44,13 @@ def container_program(program: Program, machine: Machine) -> Program | None:
     if verb is None:
         return None
     options, rest = _options(words[verb + 1 :])
-    while rest and is_placeholder(rest[0]) and any(map(names_vllm_image, rest[1:])):
+    images = machine.images
+    while (
+        rest
+        and is_placeholder(rest[0])
+        and not is_image(rest[0], images)
+        and any(is_image(word, images) for word in rest[1:])
+    ):
         more, rest = _options(rest[1:])  # `docker run $EXTRA vllm/vllm-openai`: options that are not known
         options += more
     if not rest:
@@ -60,7 +66,7 @@ def container_program(program: Program, machine: Machine) -> Program | None:
     entry = next((each.value for each in reversed(options) if each.name == "--entrypoint"), None)
     if entry is not None:
         inner = [*([entry] if entry.text else []), *arguments]
-    elif _is_for_own_server(image.text, arguments):
+    elif _is_for_own_server(image, arguments, images):
         served = arguments[1:] if arguments and arguments[0].text == "serve" else arguments
         inner = [Word("vllm", image.line), Word("serve", image.line), *served]
     else:
@@ -68,13 +74,14 @@ def container_program(program: Program, machine: Machine) -> Program | None:
     return Program(tuple(inner), environment, image.line, program.stdin, container)
 
 
-def _is_for_own_server(image: str, arguments: Sequence[Word]) -> bool:
+def _is_for_own_server(image: Word, arguments: Sequence[Word], images: Collection[str]) -> bool:
     """Whether the words are flags of the server that the image starts by itself."""
     if start_of_flags([word.text for word in arguments]) is not None:
         return False
     if arguments and arguments[0].text.startswith("-"):
         return True
-    return "vllm" in image.casefold() and not (
+    may_be_vllm = is_placeholder(image) and re.sub(r"\W", "", image.text) in images
+    return ("vllm" in image.text.casefold() or may_be_vllm) and not (
         arguments and _ENTRY_PROGRAMS.fullmatch(arguments[0].text) is not None
     )
 

@@ -80,6 +80,7 @@ class Expander:
         elif node.kind == "arithmetic_expansion":
             self._value(self._calculated(node), into, quoted=quoted)
         elif node.kind == "process_substitution":
+            self._substitute(node)
             into.quoted(_placeholder(node))
         elif node.kind == "brace_expression":
             self._braces(node, into)

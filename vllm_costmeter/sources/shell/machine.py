@@ -79,6 +79,8 @@ class Machine:
     may_start: set[str] = field(default_factory=set)
     """Variables that hold different texts by what only the running machine knows, one of which starts vLLM."""
     guards: list[Guard] = field(default_factory=list)
+    images: set[str] = field(default_factory=set)
+    """Such variables that hold an image of vLLM."""
     steps: int = 0
     _noted: set[tuple[str, ...]] = field(default_factory=set)
 

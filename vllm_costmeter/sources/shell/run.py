@@ -15,8 +15,9 @@ from vllm_costmeter.sources.shell.outcome import LeaveError, Outcome, ReturnErro
 from vllm_costmeter.sources.shell.parameters import matcher
 from vllm_costmeter.sources.shell.plain import plain_words
 from vllm_costmeter.sources.shell.syntax import ParserMissingError, ShellError, Syntax, parse
+from vllm_costmeter.sources.shell.told import names_vllm_image
 from vllm_costmeter.sources.shell.unread import may_start, mentions_server, note_guard
-from vllm_costmeter.sources.shell.values import Variables
+from vllm_costmeter.sources.shell.values import Text, Variables
 
 _UNKNOWABLE = (Outcome.UNDECIDED, Outcome.ASSUMED)
 
@@ -121,6 +122,8 @@ class _Runner(Loops):
             for name, *values in one.differing(other):
                 if any(value is not None and may_start(value, self.machine) for value in values):
                     self.machine.may_start.add(name)
+                if any(isinstance(value, Text) and names_vllm_image(value.text) for value in values):
+                    self.machine.images.add(name)
             self.variables.become_either(one, other)
 
     def _if(self, node: Syntax) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from vllm_costmeter.sources.manifests.image import is_vllm_image
 from vllm_costmeter.sources.manifests.place import Word
@@ -35,12 +35,20 @@ def runs_an_image(words: Sequence[Word]) -> bool:
     """Whether a program that is not known runs an image of vLLM, as `$ENGINE run ... vllm/vllm-openai` does."""
     if not words or not is_placeholder(words[0]) or len(words) < 2 or words[1].text not in ("run", "create"):
         return False
-    return any(names_vllm_image(word) for word in words[2:])
+    return any(names_vllm_image(word.text) for word in words[2:])
 
 
-def names_vllm_image(word: Word) -> bool:
-    """Whether the word is one of vLLM's images, with an owner or a tag: "vllm" alone is a name of many things."""
-    return not word.text.startswith("-") and bool(re.search("[/:]", word.text)) and is_vllm_image(word.text)
+def names_vllm_image(text: str) -> bool:
+    """Whether a word is one of vLLM's images, with an owner or a tag: "vllm" alone is a name of many things."""
+    return not text.startswith("-") and bool(re.search("[/:]", text)) and is_vllm_image(text)
+
+
+def is_image(word: Word, images: Collection[str]) -> bool:
+    """Whether a word of `docker run` is an image of vLLM, or a variable that holds one, or one called `IMAGE`."""
+    name = re.sub(r"\W", "", word.text)
+    return names_vllm_image(word.text) or (
+        is_placeholder(word) and (name in images or "image" in name.casefold())
+    )
 
 
 def _runs_a_module(texts: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.sources.manifests.place import Word
@@ -14,7 +15,7 @@ from vllm_costmeter.sources.shell.values import Value
 
 _SERVES = re.compile(
     r"(?<![\w.-])vllm[\"']?\s+serve\b|vllm\.entrypoints\.(openai\.)?api_server|vllm/entrypoints/\S*api_server|"
-    r"\bdynamo\.vllm\b|\b(run|create)\b(?:[^\n]|(?<=\\)\n){0,1000}\s([\w.:-]+/)*vllm[\w-]*[:/]\w"
+    r"\bdynamo\.vllm\b|\b(run|create)\b(?:[^\n]|(?<=\\)\n){0,600}\s([\w.:-]+/)*vllm[\w-]*[:/]\w"
 )
 _DECLARES = re.compile(
     r"\bimage:\s*[\"']?[\w.:/-]*vllm|^kind:\s*(LLMInferenceService|VLLMRuntime)\b", re.MULTILINE
@@ -185,7 +186,7 @@ def _by_words(program: Program) -> Unread | None:
         return None
     is_start = any(word.text in _STARTS for word in program.words)
     for word in program.words:
-        is_image = is_start and any(names_vllm_image(part) for part in _parts(word))
+        is_image = is_start and any(map(names_vllm_image, _parts(word)))
         if is_image or _SERVES.search(word.text):
             shown = _shown(program.words)
             return Unread(
@@ -194,12 +195,13 @@ def _by_words(program: Program) -> Unread | None:
     return None
 
 
-def _parts(word: Word) -> Iterator[Word]:
+def _parts(word: Word) -> Iterator[str]:
     """The word, and its value behind `--image=` or `docker://`."""
     for text in (word.text, word.text.partition("=")[2]):
-        yield Word(re.sub(r"^(docker|oras|library)://", "", text), word.line)
+        yield re.sub(r"^(docker|oras|library)://", "", text)
 
 
+@lru_cache(maxsize=64)
 def mentions_server(text: str) -> bool:
     """Whether a text of commands or objects starts vLLM by its words, aside from comments and messages."""
     if "vllm" not in text.casefold():
