@@ -70,6 +70,8 @@ def test_servers_beside_one_that_is_not_read_are_read() -> None:
         "docker pull vllm/vllm-openai:v1; docker build -t x/vllm:1 .; singularity pull docker://vllm/vllm-openai:v1",
         "cat <<E | tee f.yaml\nimage: vllm/vllm-openai\nE\nkubectl get pods -l app=vllm; kubectl logs vllm/x",
         "ssh host <<E\n# vllm serve m\necho vllm serve m\nnvidia-smi\nE\nkubectl apply -f - <<E\nkind: Secret\nE",
+        "sudo tee v.service <<EOF\nExecStart=vllm serve m\nEOF\ndocker build -t x - <<E\nCMD vllm serve m\nE",
+        "python bench.py --model $M --tensor-parallel-size 2; numactl -N 0 python l.py $A --enforce-eager",
         "docker compose up -d; kubectl run x --image=redis; pm2 start app.js; gcloud compute ssh vm --command=ls",
     ],
 )  # fmt: skip
@@ -118,6 +120,11 @@ def test_words_that_are_not_known_beside_words_that_tell(script: str, expected: 
         ("kubectl apply -f - <<E\nimage: vllm/vllm-openai:v1\nE", "with a text that starts vLLM"),
         ("cat > d.yaml <<E\nimage: vllm/vllm-openai:v1\nE\nkubectl apply -f d.yaml", "starts what d.yaml holds"),
         ("cat > compose.yml <<E\nimage: vllm/vllm-openai:v1\nE\ndocker compose up -d", "starts what compose.yml holds"),
+        (
+            "sudo tee /etc/v.service <<EOF\nExecStart=/opt/vllm serve m\nEOF\nsudo systemctl enable --now v",
+            "starts what /etc/v.service holds",
+        ),
+        ("kubectl apply -f - <<E\nkind: Secret\nE\nkubectl apply -f - <<E\nimage: vllm/x:v1\nE", "with a text that"),
         ("kubectl run v --image=vllm/vllm-openai:v1 -- --model m", "starts vLLM outside this script"),
         ("sudo singularity run --nv docker://vllm/vllm-openai:v1 --model m", "starts vLLM outside this script"),
         ("pm2 start 'vllm serve m' --name v", "starts vLLM outside this script"),

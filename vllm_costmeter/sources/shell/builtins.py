@@ -78,9 +78,7 @@ class Builtins(ABC):
                 raise
         finally:
             self.variables.become(before)
-        started = [each for each in self.machine.programs[first:] if names_vllm(each, self.machine)]
-        self.machine.programs[first:] = started
-        if not started:
+        if not self.machine.keep(first, lambda program: names_vllm(program, self.machine)):
             self._idle.add(key)
 
     def run_text(self, text: Text, line: int) -> Outcome:

@@ -186,8 +186,8 @@ class SimpleCommands(Builtins):
             if text is not None:
                 line = stdin.line if stdin is not None else node.line
                 self.machine.write(target[0].text, text, line, appends=target[1])
-        if name == "tee" and stdin is not None:
-            self._tee(words, stdin)
+        if stdin is not None and "tee" in [word.text for word in words[:2]]:
+            self._tee(words[1:] if name != "tee" else words, stdin)
         if name in self.functions:
             return self._call(words, assignments)
         if name in BUILTINS and words[0].unknown == ():

@@ -82,7 +82,7 @@ class Machine:
     images: set[str] = field(default_factory=set)
     """Such variables that hold an image of vLLM."""
     steps: int = 0
-    _noted: set[tuple[str, ...]] = field(default_factory=set)
+    _noted: set[tuple[str | None, ...]] = field(default_factory=set)
 
     def step(self, line: int) -> None:
         """Count one command. ShellError past the limit."""
@@ -96,13 +96,20 @@ class Machine:
             raise ShellError(program.line, f"more than {DEEPEST} shells start one another")
         if self.is_shell(program, self, depth):
             return
-        texts = tuple(word.text for word in program.words)
-        if texts in self._noted and not any("vllm" in text for text in texts):
+        key = _key(program)
+        if key in self._noted and not any("vllm" in word.text for word in program.words):
             return  # a round of a loop, or another call of a function: nothing new
-        self._noted.add(texts)
+        self._noted.add(key)
         if len(self.programs) >= MOST_PROGRAMS:
             raise ShellError(program.line, f"the script starts more than {MOST_PROGRAMS} programs")
         self.programs.append(program)
+
+    def keep(self, first: int, kept: Callable[[Program], bool]) -> bool:
+        """Of the programs started from number `first` on, keep those; whether there are any."""
+        started = self.programs[first:]
+        self.programs[first:] = [each for each in started if kept(each)]
+        self._noted -= {_key(each) for each in started if each not in self.programs[first:]}
+        return len(self.programs) > first
 
     def file(self, path: str) -> File | None:
         """A known file; a relative path is looked for in every folder."""
@@ -120,3 +127,9 @@ class Machine:
             text = Text(before.text.text + text.text, (*before.text.unknown, *text.unknown))
             line = before.line
         self.files[path] = File(text, line)
+
+
+def _key(program: Program) -> tuple[str | None, ...]:
+    stdin = None if program.stdin is None else program.stdin.text.text
+    image = None if program.container is None else program.container.image
+    return (stdin, image, *(word.text for word in program.words))

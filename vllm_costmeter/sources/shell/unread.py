@@ -51,7 +51,24 @@ _STARTS = frozenset(
     ("run", "exec", "create", "start", "apply", "launch", "up", "submit", "deploy", "instance")
 )
 _KEEP_TEXTS = frozenset(
-    ("awk", "jq", "yq", "sort", "uniq", "tr", "cut", "curl", "python", "python3", "git", "mail")
+    (
+        "tee",
+        "cat",
+        "grep",
+        "sed",
+        "awk",
+        "jq",
+        "yq",
+        "sort",
+        "uniq",
+        "tr",
+        "cut",
+        "curl",
+        "python",
+        "python3",
+        "git",
+        "mail",
+    )
 )
 """Programs that read a text and start nothing of it."""
 
@@ -143,6 +160,8 @@ def _by_flags(program: Program) -> Unread | None:
     """`$BIN serve MODEL` and `$BIN MODEL` with flags of vLLM."""
     for at, word in enumerate(program.words[:-1]):
         behind = program.words[at + 1 :]
+        if not is_placeholder(word) and _base(word) not in _RUN_OTHERS and "=" not in word.text:
+            return None
         is_other = behind[0].text.endswith((".py", ".sh")) or behind[0].text in ("-m", "bench")
         if is_placeholder(word) and not is_other and any(map(_is_flag_of_vllm, behind)):
             name = _name(word.text)
@@ -153,19 +172,23 @@ def _by_flags(program: Program) -> Unread | None:
 
 def _by_text(program: Program) -> Unread | None:
     """A here-document that another machine or tool starts: `ssh HOST <<EOF`, `kubectl apply -f - <<EOF`."""
-    names = [_base(word) for word in program.words[:1]]
+    names = [_base(word) for word in program.words]
+    names = names[1:] if names[0] in ("sudo", "doas") else names
     text = program.stdin.text.text if program.stdin is not None else ""
-    if not text or names[0] in _KEEP_TEXTS or not mentions_server(text):
+    if not text or not names or names[0] in _KEEP_TEXTS or "build" in names[:3] or not mentions_server(text):
         return None
     shown = _shown(program.words)
     return Unread(shown, f"runs {shown} with a text that starts vLLM: check that text by itself")
 
 
 def _by_file(program: Program, machine: Machine) -> Unread | None:
-    """`docker compose up` and `kubectl apply -f` of a file that the script itself writes."""
+    """`docker compose up`, `kubectl apply -f` and `systemctl start` of a file that the script itself writes."""
     texts = [word.text for word in program.words]
     if "up" in texts[1:] and any("compose" in text for text in texts[:3]):
         paths = [path for path in machine.files if re.search(r"compose[^/]*\.ya?ml$", path) or path in texts]
+    elif "systemctl" in texts[:2] and {"start", "restart", "enable"} & set(texts):
+        units = tuple(f"/{text.removesuffix('.service')}.service" for text in texts)
+        paths = [path for path in machine.files if f"/{path}".endswith(units)]
     elif any(_base(word) in _ELSEWHERE for word in program.words[:3]):
         paths = [text for text in texts if text in machine.files]
     else:
