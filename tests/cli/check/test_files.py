@@ -216,3 +216,13 @@ def test_every_server_of_a_script_is_counted(
     )
     assert main(["check", "--file", str(file), *VERSION, "--gpu", "L4"]) == 0
     assert capsys.readouterr().out.rstrip().endswith("3 servers checked")
+
+
+def test_a_server_that_cannot_be_told_is_never_passed_over(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others are checked, and the exit code is 3."""
+    file = tmp_path / "run.sh"
+    file.write_text(f"vllm serve {model} &\nssh node2 <<EOF\nvllm serve o/m\nEOF\n")
+    assert main(["check", "--file", str(file), *VERSION, "--gpu", "L4"]) == 3
+    assert "1 server checked, 1 not read" in capsys.readouterr().out

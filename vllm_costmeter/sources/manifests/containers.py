@@ -124,6 +124,7 @@ def _started(server: StartedServer) -> Started:
         gpus_line=server.gpus_line,
         gpus_from=server.gpus_from,
         devices=server.devices,
+        not_read=server.not_read,
     )
 
 

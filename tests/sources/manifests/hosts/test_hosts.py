@@ -171,3 +171,12 @@ def test_a_pinned_release_decides_the_rules() -> None:
     """What a script installs is the vLLM that it starts."""
     (server,) = servers("pip install 'vllm[audio]==0.17.1'\nvllm serve o/m\n", "run.sh")
     assert server.release == "0.17.1"
+
+
+def test_a_server_of_a_script_that_cannot_be_told_is_not_read() -> None:
+    """With its line and beside the others."""
+    first, second = servers(
+        'vllm serve o/a &\nC="vllm serve o/b"; [ -f x ] && C+=" --enforce-eager"\neval $C\n', "run.sh"
+    )
+    assert (words(first), first.not_read, second.place.line) == ("o/a", None, 3)
+    assert "runs $C" in (second.not_read or "")
