@@ -14,7 +14,8 @@ _AMPERSAND = re.compile(r"(?<![&>|<\\])&(?![&>\d])")
 _DETACHED = re.compile(r"-[A-Za-z]*d[A-Za-z]*|--detach(=true)?")
 _OF_TMUX = frozenset("neww new-window splitw split-window send send-keys".split())  # noqa: SIM905 - six words
 _STOPS = re.compile(
-    r"(?:^|[;&|({]|\b(?:then|do)\b)[ \t]*(?:sudo +)?(?:wait(?! +-n)|kill(?! +-0))(?![-./\w])"
+    r"(?:^|[;&|({]|\b(?:then|do)\b)[ \t]*(?:sudo +)?(?:wait(?! +-n)|kill(?! +-[0lL])|killall|fuser +-\w*k|"
+    r"xargs +(?:-\w+ +){0,4}kill|docker[- ]compose(?: +-[^\n;|&]{0,200})? +down)(?![-./\w])"
     r"(?![^\n;]{0,200}[\n;][ \t]{0,80}(?:exit|return)\b)|^[ \t]*(?:else|elif)\b|;;",
     re.MULTILINE,
 )
