@@ -84,6 +84,12 @@ def test_containers_with_gpus_of_their_own_do_not_meet() -> None:
     assert first.machine != second.machine
 
 
+def test_a_program_without_words_ends_nothing() -> None:
+    """An input that a fuzzer found: an image without a command, between two servers."""
+    script = f"{A} &\ndocker run -| '\"device=0,1\"' -e X=1 img vllm serve m\n{B} &\nwait"
+    assert len(machines(script)) >= 2
+
+
 def test_a_hostile_script_is_answered() -> None:
     """Long lines of what is looked for, and functions without an end: read once, so that it ends."""
     for filler in (

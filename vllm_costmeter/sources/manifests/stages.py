@@ -177,8 +177,8 @@ def _detaches(command: str) -> bool:
 
 def _is_end(program: Program, text: str) -> bool:
     """Whether a program ends the servers before it: `pkill -f vllm`, `docker rm -f NAME` of the one that runs."""
-    words = [word.text for word in program.words]
-    name, rest = words[0].rsplit("/", 1)[-1], words[1:]
+    name, *rest = [word.text for word in program.words] or [""]
+    name = name.rsplit("/", 1)[-1]
     if name in ("pkill", "killall"):
         return any(sign in word for word in rest for sign in ("vllm", "python", "serve", "$"))
     if name in ("docker", "podman", "nerdctl"):
