@@ -16,7 +16,7 @@ from vllm_costmeter.sources.shell.containers import counted_gpus
         ("docker run -it --rm -p 80:80 -v /a:/b --ipc=host -e A=1 my:1 --model m", "my:1", "--model m"),
         ("docker run -dit -p80:80 --shm-size 8g --name x ghcr.io/a/b:v1 --model m", "ghcr.io/a/b:v1", "--model m"),
         ("sudo docker run --privileged --ulimit memlock=-1 vllm/vllm-openai org/m", "vllm/vllm-openai", "org/m"),
-        ("docker run vllm/vllm-openai serve m", "vllm/vllm-openai", "m"),
+        ("docker run team/vllm serve m", "team/vllm", "m"),
         ("docker run $IMAGE --model m", "$IMAGE", "--model m"),
         ("docker run '$IMAGE' --model m", "$IMAGE", "--model m"),
         ("docker run i vllm serve m", "i", "m"),
@@ -44,8 +44,21 @@ def test_the_image_is_the_first_word_behind_the_tools_own_flags(
 
 
 @pytest.mark.parametrize(
+    "behind",
+    ["serve m", "vllm serve m", "bash -c 'vllm serve m'", "python3 -m vllm.entrypoints.openai.api_server"],
+)
+def test_words_behind_the_official_entry_point_are_no_server_that_starts(behind: str) -> None:
+    """As in a manifest; other servers of the script are read, and with an entry point of its own so is this one."""
+    refused, other = servers(f"docker run vllm/vllm-openai {behind}; vllm serve o")
+    assert "starts `vllm serve` by itself" in (refused.not_read or "")
+    assert (other.not_read, len(other.words)) == (None, 1)
+    assert servers("docker run --entrypoint env vllm/vllm-openai vllm serve m")[0].not_read is None
+
+
+@pytest.mark.parametrize(
     "command",
     [
+        "docker run vllm/vllm-openai bash -c nvidia-smi",
         "docker run ubuntu nvidia-smi",
         "docker ps",
         "docker run -d redis",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.sources.manifests.dynamo_flags import dynamo_words
-from vllm_costmeter.sources.manifests.image import image_name, is_vllm_image, starts_vllm_itself
+from vllm_costmeter.sources.manifests.image import entry_point_fault, image_name, is_program, is_vllm_image
 from vllm_costmeter.sources.manifests.place import Word
 from vllm_costmeter.sources.manifests.stages import stages_of
 from vllm_costmeter.sources.shell.machine import File, Machine, Program
@@ -32,7 +32,6 @@ _HARMLESS = frozenset(
     """.split()  # noqa: SIM905 - sixty quoted words are no table
 )
 """Programs that start no server."""
-_ENTRY = re.compile(r"(/.*/)?(ba|da)?sh|(/.*/)?python[\d.]*|(/.*/)?vllm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +80,14 @@ def started_by(
     ShellError for a script that cannot be read.
     """
     whole = [*command, *arguments]
-    first = arguments[0] if arguments and not command and starts_vllm_itself(image or "") else None
-    if first is not None and (first.text == "serve" or _ENTRY.fullmatch(first.text)):
-        what = f"image {image:.80} starts `vllm serve` by itself, so {first.text} is taken for the model"
-        raise ShellError(first.line, f"{what}: leave it out, or replace the entry point")
+    fault = entry_point_fault(image or "", arguments[0].text) if arguments and not command else None
+    if fault is not None:
+        raise ShellError(arguments[0].line, fault)
     ran = run_command(whole, variables, files, gpus=gpus)
     found = started_programs(whole, ran)
     if found:
         return replace(found[0], more=tuple(found[1:]))
-    if command or (arguments and _ENTRY.fullmatch(arguments[0].text) and arguments[0].text != "serve"):
+    if command or (arguments and is_program(arguments[0].text)):
         return _by_command(image, ran, has_gpu=has_gpu)
     return _by_image(image or "", arguments, ran, variables, has_gpu=has_gpu)
 

@@ -16,6 +16,7 @@ _OFFICIAL = re.compile(r"vllm(-(openai|dev|cpu|rocm|tpu|xpu|neuron).*)?")
 """Names under which vLLM's releases are published and mirrored. Another name (`team/vllm-chat:0.3.1`) has a version of
 its own."""
 
+_PROGRAM = re.compile(r"(/.*/)?((ba|da|z|k)?sh|python[\d.]*|vllm|env|nohup|exec|uv|uvx|tini)")
 _DEVICE = re.compile(
     r"(?<![a-z])(cpu(?![-_]?offload)|tpu|xpu|hpu|npu|neuronx?|inferentia\d?|gaudi\d?|ascend|spyre)(?![a-z])"
 )
@@ -45,10 +46,22 @@ def other_device(image: str) -> str | None:
     return f"image {image:.80} is vLLM for {found[1].upper()}: the memory rules are known for NVIDIA's and AMD's GPUs"
 
 
-def starts_vllm_itself(image: str) -> bool:
-    """Whether the image's entry point is `vllm serve`, so that all of `args` are words of it: vLLM's official image, a
-    mirror too (docker/Dockerfile, target vllm-openai; `python3 -m vllm.entrypoints.openai.api_server` before 0.11)."""
-    return _without_tag(image)[0].casefold().split("/")[-2:] == ["vllm", "vllm-openai"]
+def is_program(word: str) -> bool:
+    """Whether the first word behind an image is a program, and not a model."""
+    return _PROGRAM.fullmatch(word) is not None
+
+
+def entry_point_fault(image: str, first: str) -> str | None:
+    """What is wrong with the first word behind an image whose own entry point is left: vLLM's official image, a mirror
+    too, starts `vllm serve` (docker/Dockerfile, target vllm-openai; `python3 -m vllm.entrypoints.openai.api_server`
+    before 0.11), which takes a program there for the model."""
+    is_official = _without_tag(image)[0].casefold().split("/")[-2:] == ["vllm", "vllm-openai"]
+    if not is_official or not (first == "serve" or is_program(first)):
+        return None
+    return (
+        f"image {image:.80} starts `vllm serve` by itself, so {first} is taken for the model: leave it out, or replace "
+        "the entry point"
+    )
 
 
 def release_in(image: str) -> str | None:

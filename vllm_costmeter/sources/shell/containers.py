@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.sources.manifests.image import entry_point_fault, is_program
 from vllm_costmeter.sources.manifests.place import Word
 from vllm_costmeter.sources.serve_args.command import start_of_flags
 from vllm_costmeter.sources.shell.env_file import env_file_values
@@ -25,7 +26,6 @@ _SWITCHES = frozenset(
 """Options of `docker run` 28, `podman run` 5 and `podman-hpc run` that take no value of their own; every other takes
 one."""
 _SHORT_SWITCHES = "ditPqT"
-_ENTRY_PROGRAMS = re.compile(r"(/.*/)?((ba|da|z|k)?sh|python[\d.]*|vllm|env|nohup|exec|uv|uvx|tini)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,10 @@ def container_program(program: Program, machine: Machine) -> Program | None:
         image.text, *_gpus(options, environment), _devices(options), tuple(_mounts(options))
     )
     entry = next((each.value for each in reversed(options) if each.name == "--entrypoint"), None)
+    fault = entry_point_fault(image.text, arguments[0].text) if arguments and entry is None else None
+    if fault is not None and any(re.search(r"\bserve\b|api_server", word.text) for word in arguments):
+        first = replace(arguments[0], unknown=(arguments[0].text,))
+        return Program((first,), environment, image.line, None, container, fault)
     if entry is not None:
         inner = [*([entry] if entry.text else []), *arguments]
     elif _is_for_own_server(image, arguments, images):
@@ -82,7 +86,7 @@ def _is_for_own_server(image: Word, arguments: Sequence[Word], images: Collectio
         return True
     may_be_vllm = is_placeholder(image) and re.sub(r"\W", "", image.text) in images
     return ("vllm" in image.text.casefold() or may_be_vllm) and not (
-        arguments and _ENTRY_PROGRAMS.fullmatch(arguments[0].text) is not None
+        arguments and is_program(arguments[0].text)
     )
 
 
